@@ -1,0 +1,123 @@
+# Seedling. `make help` lists the targets. Everything goes to build/ (build/san/ with SAN=1); new files under src/
+# and tests/ are found by themselves.
+
+CC ?= cc
+PREFIX ?= /usr/local
+SAN ?= 0
+B := build
+ifeq ($(SAN),1)
+B := build/san
+endif
+
+VERSION := $(shell sed -n 's/.*SL_VERSION "\(.*\)".*/\1/p' include/seedling.h)
+ARCH := $(shell uname -m)
+PKGS := jansson libpcre2-8 libutf8proc libpng libjpeg
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+OPT := -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror=implicit-function-declaration
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -MMD -MP
+# Products and sums are fused only where a kernel asks for it, so that every compiler gives the same numbers.
+CFLAGS_ALL := -std=c17 $(OPT) $(WARN) -fPIC -fopenmp -fvisibility=hidden -fno-math-errno -ffp-contract=off $(PKG_CFLAGS) $(CFLAGS)
+LIBS := $(PKG_LIBS) -lm -ldl
+ifeq ($(SAN),1)
+CFLAGS_ALL += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+# Kernels for one processor level are compiled for that level: the file's ending says which. A *_vec.c file is
+# compiled once for every vector width (tensor/cpu/vec.h).
+AVX2 := -mavx2 -mfma -mf16c
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
+AMX := $(AVX512) -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16 -mamx-int8
+
+SRC := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+VEC_SRC := $(filter %_vec.c,$(SRC))
+X86_SRC := $(filter %_avx2.c %_avx512.c %_vnni.c %_avx512bf16.c %_amx.c,$(SRC))
+MAIN_SRC := src/cli/main.c
+LIB_SRC := $(filter-out $(MAIN_SRC) $(VEC_SRC) $(X86_SRC),$(SRC))
+ifeq ($(ARCH),x86_64)
+LIB_SRC += $(X86_SRC)
+VEC_OBJ := $(VEC_SRC:%.c=$(B)/obj/%.avx2.o) $(VEC_SRC:%.c=$(B)/obj/%.avx512.o)
+endif
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(VEC_OBJ)
+MAIN_OBJ := $(MAIN_SRC:%.c=$(B)/obj/%.o)
+
+TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
+TESTS := $(TEST_SRC:tests/%.c=$(B)/tests/%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(FUZZ_SRC:tests/%.c=$(B)/tests/%)
+TEST_HELPERS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/fuzz/% $(TEST_SRC),$(wildcard tests/*.c)))
+
+.PHONY: all test test-long lint bench fuzz install clean help format
+all: $(B)/seedling $(B)/libseedling.a $(B)/libseedling.so ## the program and the library (default)
+
+$(B)/seedling: $(MAIN_OBJ) $(B)/libseedling.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libseedling.a: $(LIB_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/libseedling.so: $(LIB_OBJ)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -shared -Wl,-soname,libseedling.so.0 -o $@ $^ $(LIBS)
+
+$(B)/obj/%_vec.avx2.o: %_vec.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(AVX2) -DSL_VEC_WIDTH=8 -c -o $@ $<
+$(B)/obj/%_vec.avx512.o: %_vec.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(AVX512) -DSL_VEC_WIDTH=16 -c -o $@ $<
+$(B)/obj/%_avx2.o: CFLAGS_ALL += $(AVX2)
+$(B)/obj/%_avx512.o: CFLAGS_ALL += $(AVX512)
+$(B)/obj/%_vnni.o: CFLAGS_ALL += $(AVX512) -mavx512vnni
+$(B)/obj/%_avx512bf16.o: CFLAGS_ALL += $(AVX512) -mavx512bf16
+$(B)/obj/%_amx.o: CFLAGS_ALL += $(AMX)
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
+
+$(B)/tests/%: $(B)/obj/tests/%.o $(TEST_HELPERS) $(B)/libseedling.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libseedling.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/obj/tests/%.o: CPPFLAGS += -Itests
+
+test: all $(TESTS) $(FUZZ) ## all fast tests, fuzz corpora included (SAN=1: under ASan and UBSan)
+	scripts/run-tests.sh $(B)
+
+test-long: all $(TESTS) $(FUZZ) ## the slow tests too
+	SEEDLING_TEST_LONG=1 scripts/run-tests.sh $(B)
+
+fuzz: ## libFuzzer binaries in build/fuzz (needs clang)
+	scripts/build-fuzzers.sh build/fuzz
+
+lint: ## layers, exports, banned calls, lengths, docstrings, format, clang-tidy
+	scripts/lint.sh
+
+format: ## clang-format everything in place
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench: all ## speed on this machine, as rates and fractions of measured limits
+	$(B)/seedling bench
+
+install: all ## program, library, header and pkg-config file under PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(B)/seedling $(DESTDIR)$(PREFIX)/bin/seedling
+	install -m 644 $(B)/libseedling.a $(DESTDIR)$(PREFIX)/lib/libseedling.a
+	install -m 755 $(B)/libseedling.so $(DESTDIR)$(PREFIX)/lib/libseedling.so.$(VERSION)
+	ln -sf libseedling.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libseedling.so.0
+	ln -sf libseedling.so.0 $(DESTDIR)$(PREFIX)/lib/libseedling.so
+	install -m 644 include/seedling.h $(DESTDIR)$(PREFIX)/include/seedling.h
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PKGS@|$(PKGS)|' scripts/seedling.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/seedling.pc
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+.SECONDARY:

@@ -1,0 +1,69 @@
+/*
+ * arena.c: bump allocation over one reserved address range.
+ */
+#include "base/arena.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum { ALIGN = 64 };
+static const size_t HUGE_PAGE = (size_t)2 << 20;
+
+sl_status sl_arena_init(struct sl_arena *a, size_t ceiling, sl_error *err)
+{
+    if (ceiling > (size_t)1 << 46) return sl_fail(err, SL_ERR_ARGUMENT, "arena of %zu bytes is too large", ceiling);
+    size_t bytes = (ceiling + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    if (bytes == 0) bytes = HUGE_PAGE;
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return sl_fail(err, SL_ERR_MEMORY, "cannot reserve %zu bytes of address space", bytes);
+    /* Large pages are a wish: without them everything works, only with more TLB misses. */
+    (void)madvise(p, bytes, MADV_HUGEPAGE);
+    *a = (struct sl_arena){.base = p, .ceiling = bytes};
+    return SL_OK;
+}
+
+void *sl_arena_alloc(struct sl_arena *a, size_t n)
+{
+    if (n > a->ceiling - a->used) return NULL;
+    size_t rounded = (n + ALIGN - 1) / ALIGN * ALIGN;
+    if (rounded > a->ceiling - a->used) return NULL;
+    void *p = a->base + a->used;
+    a->used += rounded;
+    if (a->used > a->peak) a->peak = a->used;
+    return p;
+}
+
+void *sl_arena_zalloc(struct sl_arena *a, size_t n)
+{
+    void *p = sl_arena_alloc(a, n);
+    if (p) memset(p, 0, n);
+    return p;
+}
+
+size_t sl_arena_mark(const struct sl_arena *a)
+{
+    return a->used;
+}
+
+void sl_arena_release_to(struct sl_arena *a, size_t mark)
+{
+    SL_CHECK(mark <= a->used);
+    a->used = mark;
+}
+
+bool sl_arena_owns_after(const struct sl_arena *a, size_t mark, const void *p)
+{
+    const char *c = p;
+    return c >= a->base + mark && c < a->base + a->used;
+}
+
+void sl_arena_reset_peak(struct sl_arena *a)
+{
+    a->peak = a->used;
+}
+
+void sl_arena_free(struct sl_arena *a)
+{
+    if (a->base) munmap(a->base, a->ceiling);
+    *a = (struct sl_arena){0};
+}

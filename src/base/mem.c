@@ -1,0 +1,46 @@
+/*
+ * mem.c: checked sizes and heap allocation.
+ */
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool sl_size_mul(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+bool sl_size_add(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+
+void *sl_alloc_array(size_t n, size_t size)
+{
+    return calloc(n ? n : 1, size ? size : 1);
+}
+
+bool sl_grow_array(void **items, size_t *cap, size_t need, size_t size, size_t ceiling)
+{
+    if (need <= *cap) return true;
+    if (need > ceiling) return false;
+    size_t want = *cap > ceiling / 2 ? ceiling : *cap * 2;
+    if (want < need) want = need;
+    if (want < 16 && ceiling >= 16) want = 16;
+    size_t bytes;
+    if (!sl_size_mul(want, size, &bytes)) return false;
+    void *p = realloc(*items, bytes);
+    if (!p) return false;
+    *items = p;
+    *cap = want;
+    return true;
+}
+
+char *sl_strdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *copy = malloc(n);
+    if (copy) memcpy(copy, s, n);
+    return copy;
+}

@@ -1,0 +1,65 @@
+/*
+ * tensor.h: what a tensor is: a dtype, up to four dimensions, contiguous rows, and data that it borrows.
+ *
+ * A tensor owns nothing. Its struct and its data come from an arena (activations: the step or request arena;
+ * weights: the model arena) or from a mapped file, and live as long as that does.
+ */
+#ifndef SL_TENSOR_TENSOR_H
+#define SL_TENSOR_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum sl_dtype {
+    SL_F32,
+    SL_BF16, /* the upper half of an f32 */
+    SL_F16,  /* files only: converted at load */
+    SL_I8,
+    SL_I32,
+    SL_I64, /* files only */
+    SL_U8,  /* files only */
+    SL_N_DTYPES,
+} sl_dtype;
+
+typedef uint16_t sl_bf16;
+
+enum { SL_MAX_DIMS = 4 };
+
+typedef struct sl_tensor {
+    sl_dtype dtype;
+    int n_dims;                 /* 1..4 */
+    int64_t shape[SL_MAX_DIMS]; /* slowest first; unused entries are 1 */
+    void *data;                 /* borrowed */
+    struct sl_tensor *grad;     /* same shape; NULL until backward first writes it */
+    bool needs_grad;            /* backward must reach this tensor */
+} sl_tensor;
+
+/* Bytes of one element. */
+size_t sl_dtype_size(sl_dtype dtype);
+
+/* Name as in messages and safetensors headers: "F32", "BF16", ... */
+const char *sl_dtype_name(sl_dtype dtype);
+
+/* Number of elements. */
+int64_t sl_tensor_numel(const sl_tensor *t);
+
+/* Bytes of data. */
+size_t sl_tensor_bytes(const sl_tensor *t);
+
+/* Product of all dimensions but the last. */
+int64_t sl_tensor_rows(const sl_tensor *t);
+
+/* The last dimension. */
+int64_t sl_tensor_cols(const sl_tensor *t);
+
+/* Rounds to the nearest bf16, ties to even; NaN stays NaN. */
+sl_bf16 sl_bf16_from_f32(float x);
+
+/* Exact. */
+float sl_bf16_to_f32(sl_bf16 x);
+
+/* Exact conversion from IEEE half precision. */
+float sl_f16_to_f32(uint16_t x);
+
+#endif
