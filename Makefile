@@ -1,13 +1,17 @@
-# Seedling. `make help` lists the targets. Everything goes to build/ (build/san/ with SAN=1); new files under src/
-# and tests/ are found by themselves.
+# Seedling. `make help` lists the targets, V=1 shows the commands. Everything goes to build/ (build/san/ with SAN=1);
+# new files under src/ and tests/ are found by themselves.
 
 CC ?= cc
+V ?= 0
 PREFIX ?= /usr/local
 SAN ?= 0
 B := build
 ifeq ($(SAN),1)
 B := build/san
 endif
+
+# $(call say,WORD) stands before a command: it prints "WORD file" instead of the command, unless V=1.
+say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(if $(filter CC,$(1)),$<,$(@:$(B)/%=%));)
 
 VERSION := $(shell sed -n 's/.*SL_VERSION "\(.*\)".*/\1/p' include/seedling.h)
 ARCH := $(shell uname -m)
@@ -35,14 +39,17 @@ AMX := $(AVX512) -mavx512vnni -mavx512bf16 -mamx-tile -mamx-bf16 -mamx-int8
 SRC := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 VEC_SRC := $(filter %_vec.c,$(SRC))
 X86_SRC := $(filter %_avx2.c %_avx512.c %_vnni.c %_avx512bf16.c %_amx.c,$(SRC))
+# The command line is no part of the library; the tests link it from an archive of its own.
 MAIN_SRC := src/cli/main.c
-LIB_SRC := $(filter-out $(MAIN_SRC) $(VEC_SRC) $(X86_SRC),$(SRC))
+CLI_SRC := $(filter-out $(MAIN_SRC),$(wildcard src/cli/*.c))
+LIB_SRC := $(filter-out $(MAIN_SRC) $(CLI_SRC) $(VEC_SRC) $(X86_SRC),$(SRC))
 ifeq ($(ARCH),x86_64)
 LIB_SRC += $(X86_SRC)
 VEC_OBJ := $(VEC_SRC:%.c=$(B)/obj/%.avx2.o) $(VEC_SRC:%.c=$(B)/obj/%.avx512.o)
 endif
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o) $(VEC_OBJ)
 MAIN_OBJ := $(MAIN_SRC:%.c=$(B)/obj/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$(B)/obj/%.o)
 
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TESTS := $(TEST_SRC:tests/%.c=$(B)/tests/%)
@@ -53,21 +60,23 @@ TEST_HELPERS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/fuzz/% $(TEST_SRC
 .PHONY: all test test-long lint bench fuzz install clean help format
 all: $(B)/seedling $(B)/libseedling.a $(B)/libseedling.so ## the program and the library (default)
 
-$(B)/seedling: $(MAIN_OBJ) $(B)/libseedling.a
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/seedling: $(MAIN_OBJ) $(B)/obj/cli.a $(B)/libseedling.a
+	$(call say,LINK) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libseedling.a: $(LIB_OBJ)
-	rm -f $@ && $(AR) rcs $@ $^
+$(B)/obj/cli.a: $(CLI_OBJ)
+%.a:
+	$(call say,AR) rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/libseedling.so: $(LIB_OBJ)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -shared -Wl,-soname,libseedling.so.0 -o $@ $^ $(LIBS)
+	$(call say,LINK) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -shared -Wl,-soname,libseedling.so.0 -o $@ $^ $(LIBS)
 
 $(B)/obj/%_vec.avx2.o: %_vec.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(AVX2) -DSL_VEC_WIDTH=8 -c -o $@ $<
+	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(AVX2) -DSL_VEC_WIDTH=8 -c -o $@ $<
 $(B)/obj/%_vec.avx512.o: %_vec.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(AVX512) -DSL_VEC_WIDTH=16 -c -o $@ $<
+	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(AVX512) -DSL_VEC_WIDTH=16 -c -o $@ $<
 $(B)/obj/%_avx2.o: CFLAGS_ALL += $(AVX2)
 $(B)/obj/%_avx512.o: CFLAGS_ALL += $(AVX512)
 $(B)/obj/%_vnni.o: CFLAGS_ALL += $(AVX512) -mavx512vnni
@@ -75,14 +84,14 @@ $(B)/obj/%_avx512bf16.o: CFLAGS_ALL += $(AVX512) -mavx512bf16
 $(B)/obj/%_amx.o: CFLAGS_ALL += $(AMX)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
-$(B)/tests/%: $(B)/obj/tests/%.o $(TEST_HELPERS) $(B)/libseedling.a
+$(B)/tests/%: $(B)/obj/tests/%.o $(TEST_HELPERS) $(B)/obj/cli.a $(B)/libseedling.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(call say,LINK) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libseedling.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/obj/tests/%.o: CPPFLAGS += -Itests
 
 test: all $(TESTS) $(FUZZ) ## all fast tests, fuzz corpora included (SAN=1: under ASan and UBSan)

@@ -1,4 +1,67 @@
-int main(void)
+/*
+ * main.c: the program: its table of subcommands, and --version.
+ */
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "tensor/cpu/cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int print_version(int argc, char **argv);
+
+static const struct sl_cli_command commands[] = {
+    {"version", "version, the kernels chosen for this processor, and why", print_version},
+};
+
+static const struct sl_cli_menu menu = {
+    .name = "seedling",
+    .about = "The Seed1.5-VL vision-language model as one program.",
+    .example = "seedling version",
+    .commands = commands,
+    .n_commands = SL_CLI_COUNT(commands),
+};
+
+/* Says which kernels run and, when they are not the fastest ones, the reason: the first thing to ask when it is slow.
+ */
+static int print_version(int argc, char **argv)
 {
-    return 2;
+    struct sl_cli_args args;
+    const struct sl_cli_spec spec = {
+        .name = "version",
+        .about =
+            "Prints the version, the kernels chosen for this processor and the number of threads. The environment\n"
+            "variable SEEDLING_CPU (ref, avx2, avx512, amx) forces the kernels.",
+    };
+    int rc = sl_cli_parse(&spec, argc, argv, &args);
+    if (rc != SL_CLI_RUN) return rc;
+
+    sl_error err = {0};
+    sl_ops *ops = NULL;
+    if (sl_cpu_ops_default(0, &ops, &err) != SL_OK) return sl_cli_failed("version", "%s", err.message);
+    printf("seedling %s (%s, %d thread%s)\n", sl_version(), ops->name, ops->n_threads, ops->n_threads == 1 ? "" : "s");
+    if (strcmp(ops->name, sl_cpu_level_name(SL_CPU_AMX)) != 0) {
+        sl_cpu_features features;
+        sl_cpu_detect(&features);
+        const char *forced = getenv("SEEDLING_CPU");
+        if (features.reason[0])
+            printf("amx is not used: %s\n", features.reason);
+        else if (forced)
+            printf("amx is not used: SEEDLING_CPU=%s\n", forced);
+    }
+    sl_cpu_ops_free(ops);
+    return SL_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
+        if (argc > 2) return sl_cli_usage(NULL, "--version takes no argument");
+        return print_version(argc - 1, (char *[]){"version", NULL});
+    }
+    int rc = sl_cli_dispatch(&menu, argc, argv);
+    /* A full disk or a closed pipe shows only when the buffer goes out; an answer that was not written is a failure. */
+    if (fflush(stdout) != 0 || ferror(stdout)) return rc ? rc : sl_cli_failed(NULL, "cannot write to standard output");
+    return rc;
 }

@@ -1,0 +1,9 @@
+/*
+ * commands.h: the subcommands, each in its own cmd_<name>.c. Adding one is a file, a line here and a row in main.c.
+ */
+#ifndef SL_CLI_COMMANDS_H
+#define SL_CLI_COMMANDS_H
+
+/* Each runs one subcommand: argv[0] is its name; returns an exit code of cli.h. */
+
+#endif
