@@ -3,6 +3,7 @@
  */
 #include "cli/cli.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,11 +42,11 @@ static int min3(int a, int b, int c)
     return ab < c ? ab : c;
 }
 
-/* Damerau-Levenshtein distance (restricted: a swapped pair is not edited again); words longer than MAX_WORD are far. */
+/* Damerau-Levenshtein distance (restricted: a swapped pair is not edited again); words longer than MAX_WORD are far from all. */
 static int edit_distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
-    if (n > MAX_WORD || m > MAX_WORD) return MAX_WORD;
+    if (n > MAX_WORD || m > MAX_WORD) return INT_MAX;
     int d[MAX_WORD + 1][MAX_WORD + 1];
     for (size_t i = 0; i <= n; i++) d[i][0] = (int)i;
     for (size_t j = 0; j <= m; j++) d[0][j] = (int)j;
