@@ -244,7 +244,7 @@ def case_config(name, vision, adapt, text):
     }
 
 
-# Two cases that differ in every switch of the configuration. "sigmoid" has epsilons and bases far from the usual
+# Two cases that differ in nearly every switch of the configuration. "sigmoid" has epsilons and bases far from the usual
 # ones, so that a number written into the code instead of read from the file shows.
 CASES = {
     "softmax": case_config(
