@@ -42,7 +42,8 @@ static int min3(int a, int b, int c)
     return ab < c ? ab : c;
 }
 
-/* Damerau-Levenshtein distance (restricted: a swapped pair is not edited again); words longer than MAX_WORD are far from all. */
+/* Damerau-Levenshtein distance (restricted: a swapped pair is not edited again); words longer than MAX_WORD are far
+ * from all. */
 static int edit_distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
