@@ -103,11 +103,11 @@ test-long: all $(TESTS) $(FUZZ) ## the slow tests too
 fuzz: ## libFuzzer binaries in build/fuzz (needs clang)
 	scripts/build-fuzzers.sh build/fuzz
 
-lint: ## layers, exports, banned calls, lengths, docstrings, format, clang-tidy
-	scripts/lint.sh
+lint: all $(TESTS) $(FUZZ) ## layers, exports, banned calls, lengths, docstrings, format, clang-tidy
+	scripts/lint.sh $(B)
 
 format: ## clang-format everything in place
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format-14 -i $$(git ls-files '*.c' '*.h')
 
 bench: all ## speed on this machine, as rates and fractions of measured limits
 	$(B)/seedling bench

@@ -18,8 +18,8 @@ check() {
         flags+=(-mamx-tile -mamx-bf16 -mamx-int8)
         ;;
     esac
-    # The count of suppressed warnings goes to stderr; what counts is on stdout, and the exit status says the rest.
-    clang-tidy --quiet "$1" -- "${flags[@]}" 2>/dev/null | sed "s|^$PWD/||"
+    # Versions differ in what they find, so one is named. The count of suppressed warnings goes to stderr.
+    clang-tidy-14 --quiet "$1" -- "${flags[@]}" 2>/dev/null | sed "s|^$PWD/||"
     return "${PIPESTATUS[0]}"
 }
 export -f check

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# The Debian/Ubuntu packages that Seedling needs, and installing the missing ones.
+# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz
+# docs/DEPENDENCIES.md gives the reasons. A package whose check succeeds is left alone, so a prepared machine needs
+# neither root nor a network.
+set -eu
+
+# group  package  check: a command, or pc:MODULE for pkg-config, or file:PATTERN
+table='
+build gcc            cc
+build make           make
+build pkg-config     pkg-config
+build libjansson-dev pc:jansson
+build libpcre2-dev   pc:libpcre2-8
+build libutf8proc-dev pc:libutf8proc
+build libpng-dev     pc:libpng
+build libjpeg-dev    pc:libjpeg
+test  libcmocka-dev  pc:cmocka
+lint  clang-format-14 clang-format-14
+lint  clang-tidy-14  clang-tidy-14
+lint  python3        python3
+lint  binutils       objdump
+lint  git            git
+fuzz  clang-14       clang-14
+fuzz  libomp-14-dev  file:/usr/lib/llvm-14/lib/libomp.so
+fuzz  libclang-rt-14-dev file:/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
+'
+
+present() {
+    case $1 in
+    pc:*) command -v pkg-config >/dev/null && pkg-config --exists "${1#pc:}" ;;
+    file:*) compgen -G "${1#file:}" >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+missing=()
+while read -r group package check; do
+    [ -n "$group" ] || continue
+    case " $* " in *" $group "*) present "$check" || missing+=("$package") ;; esac
+done <<<"$table"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+by_hand="apt-get update && apt-get install --no-install-recommends ${missing[*]} libc6-dev"
+if ! command -v apt-get >/dev/null; then
+    echo "Missing: ${missing[*]} (these are the names on Debian 12; install what your system calls them)" >&2
+    exit 1
+fi
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+    sudo=sudo
+    # Asking for a password is fine where somebody can type one.
+    if ! command -v sudo >/dev/null || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+        echo "Packages are missing, and this user cannot install them. As root, run:" >&2
+        echo "    $by_hand" >&2
+        exit 1
+    fi
+fi
+echo "Installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+if ! { $sudo apt-get update -q && $sudo apt-get install -q -y --no-install-recommends "${missing[@]}" libc6-dev; }; then
+    echo "The installation failed. Once this works, run the script again:" >&2
+    echo "    ${sudo:+sudo }sh -c '$by_hand'" >&2
+    exit 1
+fi
