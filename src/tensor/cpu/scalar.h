@@ -54,13 +54,16 @@ static inline float scalar_act(sl_act act, float x)
     return x;
 }
 
-/* d act(x) / dx. GELU-tanh uses 0.5 (1 + tanh(u)) = sigmoid(2 u). */
+/*
+ * d act(x) / dx. GELU-tanh uses 0.5 (1 + tanh(u)) = sigmoid(2 u); beyond |x| = 20 it is 0 or 1 and x^2 may overflow.
+ */
 static inline float scalar_act_grad(sl_act act, float x)
 {
     switch (act) {
     case SL_ACT_GELU:
         return 0.5f * erfcf(-x * 0.70710678f) + x * 0.39894228f * expf(-0.5f * x * x);
     case SL_ACT_GELU_TANH: {
+        x = fminf(fmaxf(x, -20), 20);
         float s = scalar_sigmoid(1.59576912f * (x + 0.044715f * x * x * x));
         return s + x * s * (1 - s) * 1.59576912f * (1 + 0.134145f * x * x);
     }
