@@ -9,17 +9,28 @@
 enum { ALIGN = 64 };
 static const size_t HUGE_PAGE = (size_t)2 << 20;
 
-sl_status sl_arena_init(struct sl_arena *a, size_t ceiling, sl_error *err)
+static sl_status reserve(struct sl_arena *a, size_t ceiling, int protection, sl_error *err)
 {
     if (ceiling > (size_t)1 << 46) return sl_fail(err, SL_ERR_ARGUMENT, "arena of %zu bytes is too large", ceiling);
     size_t bytes = (ceiling + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     if (bytes == 0) bytes = HUGE_PAGE;
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return sl_fail(err, SL_ERR_MEMORY, "cannot reserve %zu bytes of address space", bytes);
-    /* Large pages are a wish: without them everything works, only with more TLB misses. */
-    (void)madvise(p, bytes, MADV_HUGEPAGE);
     *a = (struct sl_arena){.base = p, .ceiling = bytes};
     return SL_OK;
+}
+
+sl_status sl_arena_init(struct sl_arena *a, size_t ceiling, sl_error *err)
+{
+    sl_status s = reserve(a, ceiling, PROT_READ | PROT_WRITE, err);
+    /* Large pages are a wish: without them everything works, only with more TLB misses. */
+    if (s == SL_OK) (void)madvise(a->base, a->ceiling, MADV_HUGEPAGE);
+    return s;
+}
+
+sl_status sl_arena_init_dry(struct sl_arena *a, size_t ceiling, sl_error *err)
+{
+    return reserve(a, ceiling, PROT_NONE, err);
 }
 
 void *sl_arena_alloc(struct sl_arena *a, size_t n)

@@ -25,6 +25,12 @@ struct sl_arena {
 /* Reserves ceiling bytes of address space for an empty arena; a = {0} before. Memory is committed on first touch. */
 sl_status sl_arena_init(struct sl_arena *a, size_t ceiling, sl_error *err);
 
+/*
+ * The same for an arena whose memory must never be touched: it hands out addresses, and counts, for planning what a
+ * model of any size would need. Touching one faults.
+ */
+sl_status sl_arena_init_dry(struct sl_arena *a, size_t ceiling, sl_error *err);
+
 /* Returns n bytes aligned to 64, uninitialised, or NULL past the ceiling. */
 void *sl_arena_alloc(struct sl_arena *a, size_t n);
 

@@ -199,6 +199,19 @@ struct sl_ops {
     void (*qkv_prepare_bwd)(const sl_ops *o, const sl_qkv *p, const void *in, void *d_out, float *dq_norm,
                             float *dk_norm);
 
+    /*
+     * Rotary angles: row t has n_axes * n_freqs of them, positions[t][axis] * theta^(-i / n_freqs) for axis 0 first.
+     * cos and sin are (tokens, n_axes * n_freqs).
+     */
+    void (*rope_table)(const sl_ops *o, int64_t tokens, int n_axes, int n_freqs, const int32_t *positions, float theta,
+                       float *cos, float *sin);
+
+    /*
+     * Copies the new rows of k and v (rows, cols), kv_stride elements apart, into the pages of a paged cache; the
+     * sequences and pages are those of p (its q and out are not read). cols = n_kv_heads * head_dim.
+     */
+    void (*cache_write)(const sl_ops *o, const sl_attention_paged *p, const void *k, const void *v, int64_t kv_stride);
+
     /* --- rows: x, y, dx, dy are (rows, cols) of dt ------------------------------------------------------------ */
 
     /* y = (x - mean) * rstd * w + b; mean, rstd (rows) kept for backward, or NULL. Variance is the biased one. */
@@ -314,6 +327,12 @@ struct sl_ops {
     void (*sigmoid_contrastive)(const sl_ops *o, int64_t rows, int64_t cols, float *sims, const int32_t *row_label,
                                 const int32_t *col_label, float scale, float bias, float norm, float *loss,
                                 double *sums);
+
+    /* Returns the sum of n floats, in double, in order. */
+    double (*sum)(const sl_ops *o, int64_t n, const float *x);
+
+    /* Sets bytes at p to zero. */
+    void (*zero)(const sl_ops *o, size_t bytes, void *p);
 
     /* Returns the sum of squares of n floats, in double, summed in blocks of fixed size. */
     double (*sum_squares)(const sl_ops *o, int64_t n, const float *x);

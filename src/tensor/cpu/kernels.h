@@ -23,4 +23,7 @@ sl_fill_fn sl_moves_fill_ref, sl_moves_fill_avx2, sl_moves_fill_avx512;
 /* cross_entropy, cosine_loss, sigmoid_contrastive, sum_squares, adamw. */
 sl_fill_fn sl_losses_fill_ref, sl_losses_fill_avx2, sl_losses_fill_avx512;
 
+/* rope_table, cache_write, sum, zero: bound by memory or too small to need vectors. */
+sl_fill_fn sl_plain_fill_ref;
+
 #endif

@@ -1,0 +1,349 @@
+/*
+ * weights.c: the one list of a model's parameters, in checkpoint order, and their memory.
+ */
+#include "model/weights.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the table ------------------------------------------------------------------------------------------------ */
+
+/* What is common to the rows being added. */
+struct builder {
+    sl_weights *w;
+    sl_module module;
+    int layer;
+    char prefix[64];
+};
+
+static sl_weight *add(struct builder *b, const char *name, sl_role role, sl_init init, int64_t groups, int64_t n,
+                      int64_t k)
+{
+    sl_weight_row *r = &b->w->rows[b->w->n_rows++];
+    snprintf(r->name, sizeof r->name, "%s%s", b->prefix, name);
+    r->module = b->module;
+    r->layer = b->layer;
+    r->role = role;
+    r->init = init;
+    r->decay = role != SL_ROLE_VECTOR && role != SL_ROLE_BUFFER;
+    r->shard = groups > 1 ? SL_SHARD_EXPERTS : SL_SHARD_NONE;
+    r->n_dims = !r->decay ? 1 : groups > 0 ? 3 : 2;
+    r->w = (sl_weight){.groups = groups > 0 ? groups : 1, .n = n, .k = k};
+    return &r->w;
+}
+
+static sl_weight *add_vector(struct builder *b, const char *name, int64_t n, sl_init init)
+{
+    return add(b, name, SL_ROLE_VECTOR, init, 0, 1, n);
+}
+
+static sl_weight *add_matrix(struct builder *b, const char *name, int64_t n, int64_t k, sl_init init)
+{
+    return add(b, name, SL_ROLE_MATRIX, init, 0, n, k);
+}
+
+static void start(struct builder *b, sl_module module, int layer, const char *fmt, ...) SL_PRINTF(4, 5);
+static void start(struct builder *b, sl_module module, int layer, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(b->prefix, sizeof b->prefix, fmt, ap);
+    va_end(ap);
+    b->module = module;
+    b->layer = layer;
+}
+
+static void build_vit(struct builder *b, const sl_vit_config *c)
+{
+    int64_t d = c->hidden, m = c->mlp_hidden, patch = 3 * (int64_t)c->patch_size * c->patch_size;
+    start(b, SL_MODULE_VIT, -1, "model.visual.");
+    b->w->patch_w = add_matrix(b, "patch_embed.proj.weight", d, patch, SL_INIT_NORMAL);
+    b->w->patch_b = add_vector(b, "patch_embed.proj.bias", d, SL_INIT_ZERO);
+    for (int i = 0; i < c->depth; i++) {
+        struct sl_vit_block *v = &b->w->vit[i];
+        start(b, SL_MODULE_VIT, i, "model.visual.blocks.%d.", i);
+        v->norm1_w = add_vector(b, "norm1.weight", d, SL_INIT_ONE);
+        v->norm1_b = add_vector(b, "norm1.bias", d, SL_INIT_ZERO);
+        v->qkv_w = add_matrix(b, "attn.qkv.weight", 3 * d, d, SL_INIT_NORMAL);
+        v->qkv_b = add_vector(b, "attn.qkv.bias", 3 * d, SL_INIT_ZERO);
+        v->proj_w = add_matrix(b, "attn.proj.weight", d, d, SL_INIT_RESIDUAL);
+        v->proj_b = add_vector(b, "attn.proj.bias", d, SL_INIT_ZERO);
+        v->norm2_w = add_vector(b, "norm2.weight", d, SL_INIT_ONE);
+        v->norm2_b = add_vector(b, "norm2.bias", d, SL_INIT_ZERO);
+        v->fc1_w = add_matrix(b, "mlp.fc1.weight", m, d, SL_INIT_NORMAL);
+        v->fc1_b = add_vector(b, "mlp.fc1.bias", m, SL_INIT_ZERO);
+        v->fc2_w = add_matrix(b, "mlp.fc2.weight", d, m, SL_INIT_RESIDUAL);
+        v->fc2_b = add_vector(b, "mlp.fc2.bias", d, SL_INIT_ZERO);
+    }
+    start(b, SL_MODULE_VIT, -1, "model.visual.");
+    b->w->post_norm_w = add_vector(b, "post_norm.weight", d, SL_INIT_ONE);
+    b->w->post_norm_b = add_vector(b, "post_norm.bias", d, SL_INIT_ZERO);
+}
+
+static void build_adapter(struct builder *b, const sl_config *c)
+{
+    int64_t merged = (int64_t)c->vit.hidden * (c->adapter.merge == SL_MERGE_CONCAT ? 4 : 1);
+    start(b, SL_MODULE_ADAPTER, -1, "model.adapter.");
+    b->w->adapter_norm_w = add_vector(b, "norm.weight", merged, SL_INIT_ONE);
+    b->w->adapter_norm_b = add_vector(b, "norm.bias", merged, SL_INIT_ZERO);
+    b->w->fc1_w = add_matrix(b, "fc1.weight", c->adapter.hidden, merged, SL_INIT_NORMAL);
+    b->w->fc1_b = add_vector(b, "fc1.bias", c->adapter.hidden, SL_INIT_ZERO);
+    b->w->fc2_w = add_matrix(b, "fc2.weight", c->decoder.hidden, c->adapter.hidden, SL_INIT_NORMAL);
+    b->w->fc2_b = add_vector(b, "fc2.bias", c->decoder.hidden, SL_INIT_ZERO);
+}
+
+static void build_experts(struct builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c)
+{
+    int64_t e = c->n_experts, h = c->hidden, x = c->expert_hidden, s = c->shared_hidden;
+    l->router = add(b, "mlp.gate.weight", SL_ROLE_ROUTER, SL_INIT_NORMAL, 0, e, h);
+    if (c->select_bias)
+        l->select_bias = add(b, "mlp.gate.e_score_correction_bias", SL_ROLE_BUFFER, SL_INIT_ZERO, 0, 1, e);
+    l->experts_gate_up = add(b, "mlp.experts.gate_up_proj", SL_ROLE_MATRIX, SL_INIT_NORMAL, e, 2 * x, h);
+    l->experts_down = add(b, "mlp.experts.down_proj", SL_ROLE_MATRIX, SL_INIT_RESIDUAL, e, h, x);
+    if (!s) return;
+    l->shared_gate_up = add_matrix(b, "mlp.shared_expert.gate_up_proj.weight", 2 * s, h, SL_INIT_NORMAL);
+    l->shared_down = add_matrix(b, "mlp.shared_expert.down_proj.weight", h, s, SL_INIT_RESIDUAL);
+}
+
+static void build_decoder(struct builder *b, const sl_decoder_config *c)
+{
+    int64_t h = c->hidden, d = c->head_dim;
+    start(b, SL_MODULE_DECODER, -1, "model.language_model.");
+    b->w->embed = add(b, "embed_tokens.weight", SL_ROLE_EMBEDDING, SL_INIT_NORMAL, 0, c->vocab, h);
+    b->w->rows[b->w->n_rows - 1].output = c->tie_embeddings;
+    for (int i = 0; i < c->depth; i++) {
+        struct sl_decoder_layer *l = &b->w->layers[i];
+        start(b, SL_MODULE_DECODER, i, "model.language_model.layers.%d.", i);
+        l->norm1 = add_vector(b, "input_layernorm.weight", h, SL_INIT_ONE);
+        l->qkv = add_matrix(b, "self_attn.qkv_proj.weight", (c->n_heads + 2 * (int64_t)c->n_kv_heads) * d, h,
+                            SL_INIT_NORMAL);
+        if (c->qk_norm) {
+            l->q_norm = add_vector(b, "self_attn.q_norm.weight", d, SL_INIT_ONE);
+            l->k_norm = add_vector(b, "self_attn.k_norm.weight", d, SL_INIT_ONE);
+        }
+        l->o = add_matrix(b, "self_attn.o_proj.weight", h, c->n_heads * d, SL_INIT_RESIDUAL);
+        l->norm2 = add_vector(b, "post_attention_layernorm.weight", h, SL_INIT_ONE);
+        if (i < c->n_dense_layers || c->n_experts == 0) {
+            l->gate_up = add_matrix(b, "mlp.gate_up_proj.weight", 2 * (int64_t)c->mlp_hidden, h, SL_INIT_NORMAL);
+            l->down = add_matrix(b, "mlp.down_proj.weight", h, c->mlp_hidden, SL_INIT_RESIDUAL);
+        } else {
+            build_experts(b, l, c);
+        }
+    }
+    start(b, SL_MODULE_DECODER, -1, "model.language_model.");
+    b->w->norm = add_vector(b, "norm.weight", h, SL_INIT_ONE);
+    b->w->head = b->w->embed;
+    if (c->tie_embeddings) return;
+    start(b, SL_MODULE_DECODER, -1, "%s", "");
+    b->w->head = add_matrix(b, "lm_head.weight", c->vocab, h, SL_INIT_NORMAL);
+    b->w->rows[b->w->n_rows - 1].output = true;
+}
+
+sl_status sl_weights_build(const sl_config *c, sl_weights *out, sl_error *err)
+{
+    size_t most = 32 + 12 * ((size_t)c->vit.depth + (size_t)c->decoder.depth);
+    *out = (sl_weights){
+        .rows = sl_alloc_array(most, sizeof *out->rows),
+        .vit = sl_alloc_array((size_t)c->vit.depth, sizeof *out->vit),
+        .layers = sl_alloc_array((size_t)c->decoder.depth, sizeof *out->layers),
+    };
+    if (!out->rows || !out->vit || !out->layers) {
+        sl_weights_free(out);
+        return sl_fail(err, SL_ERR_MEMORY, "out of memory for the weight table");
+    }
+    struct builder b = {.w = out};
+    build_vit(&b, &c->vit);
+    build_adapter(&b, c);
+    build_decoder(&b, &c->decoder);
+    SL_CHECK((size_t)out->n_rows <= most);
+    return SL_OK;
+}
+
+void sl_weights_free(sl_weights *w)
+{
+    free(w->rows);
+    free(w->vit);
+    free(w->layers);
+    *w = (sl_weights){0};
+}
+
+sl_weight_row *sl_weights_find(const sl_weights *w, const char *name)
+{
+    for (int i = 0; i < w->n_rows; i++)
+        if (strcmp(w->rows[i].name, name) == 0) return &w->rows[i];
+    return NULL;
+}
+
+int64_t sl_weight_row_numel(const sl_weight_row *r)
+{
+    return r->w.groups * r->w.n * r->w.k;
+}
+
+/* --- memory ---------------------------------------------------------------------------------------------------- */
+
+/* Which memory one row takes under a plan, in bytes; 0: none. */
+struct row_memory {
+    size_t value, grad, packed, packed_t; /* packed: of one group */
+    sl_dtype value_type, packed_type;
+};
+
+static bool is_present(const sl_weight_row *r, const sl_weight_plan *p)
+{
+    return !p->modules || (p->modules & (1u << r->module));
+}
+
+/* Gradients reach the inputs of a module's products when it, or a module before it in the data flow, is trained. */
+static bool passes_gradient(const sl_weight_row *r, const sl_weight_plan *p)
+{
+    unsigned upto = (1u << (r->module + 1)) - 1;
+    bool first = r->module == SL_MODULE_VIT && r->layer < 0;
+    return (p->trainable & upto) && !first;
+}
+
+static struct row_memory plan_row(const sl_weight_row *r, const sl_weight_plan *p)
+{
+    struct row_memory m = {.value_type = SL_F32, .packed_type = p->dt};
+    if (!is_present(r, p)) return m;
+    size_t numel = (size_t)sl_weight_row_numel(r);
+    bool trained = (p->trainable >> r->module) & 1;
+    bool vector = r->role == SL_ROLE_VECTOR || r->role == SL_ROLE_BUFFER;
+    if (trained && r->role != SL_ROLE_BUFFER) m.grad = numel * sizeof(float);
+    if (vector || trained) m.value = numel * sizeof(float);
+    if (r->role == SL_ROLE_EMBEDDING && !trained) {
+        m.value_type = p->dt;
+        m.value = numel * sl_dtype_size(p->dt);
+    }
+    if (vector || (r->role == SL_ROLE_EMBEDDING && !r->output)) return m;
+    if (r->role == SL_ROLE_ROUTER) m.packed_type = SL_F32;
+    else if (p->int8 && r->module == SL_MODULE_DECODER) m.packed_type = SL_I8;
+    m.packed = p->ops->gemm_packed_size(p->ops, r->w.n, r->w.k, m.packed_type);
+    if (passes_gradient(r, p)) m.packed_t = p->ops->gemm_packed_size(p->ops, r->w.k, r->w.n, m.packed_type);
+    return m;
+}
+
+static size_t align64(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+size_t sl_weights_bytes(const sl_weights *w, const sl_weight_plan *p)
+{
+    size_t total = 0;
+    for (int i = 0; i < w->n_rows; i++) {
+        struct row_memory m = plan_row(&w->rows[i], p);
+        size_t groups = (size_t)w->rows[i].w.groups;
+        total += align64(m.value) + align64(m.grad) + groups * (m.packed + m.packed_t);
+    }
+    return total;
+}
+
+sl_status sl_weights_allocate(sl_weights *w, const sl_weight_plan *p, struct sl_arena *arena, sl_error *err)
+{
+    for (int i = 0; i < w->n_rows; i++) {
+        sl_weight *t = &w->rows[i].w;
+        struct row_memory m = plan_row(&w->rows[i], p);
+        size_t groups = (size_t)t->groups;
+        t->value_type = m.value_type;
+        t->packed_type = m.packed_type;
+        t->packed_stride = m.packed;
+        t->packed_t_stride = m.packed_t;
+        t->value = m.value ? sl_arena_alloc(arena, m.value) : NULL;
+        t->grad = m.grad ? sl_arena_alloc(arena, m.grad) : NULL;
+        t->packed = m.packed ? sl_arena_alloc(arena, groups * m.packed) : NULL;
+        t->packed_t = m.packed_t ? sl_arena_alloc(arena, groups * m.packed_t) : NULL;
+        if ((m.value && !t->value) || (m.grad && !t->grad) || (m.packed && !t->packed) || (m.packed_t && !t->packed_t))
+            return sl_fail(err, SL_ERR_MEMORY, "the weights do not fit into %zu MiB", arena->ceiling >> 20);
+    }
+    return SL_OK;
+}
+
+static void pack_group(const sl_weight *w, const sl_weight_plan *p, const void *src, sl_dtype src_type, int64_t group)
+{
+    size_t g = (size_t)group;
+    if (w->packed)
+        p->ops->gemm_pack(p->ops, w->n, w->k, src, w->k, src_type, SL_ROWS, (char *)w->packed + g * w->packed_stride,
+                          w->packed_type);
+    if (w->packed_t)
+        p->ops->gemm_pack(p->ops, w->k, w->n, src, w->k, src_type, SL_COLUMNS,
+                          (char *)w->packed_t + g * w->packed_t_stride, w->packed_type);
+}
+
+void sl_weight_set(sl_weight_row *r, const sl_weight_plan *p, const void *src, sl_dtype src_type, int64_t group)
+{
+    sl_weight *w = &r->w;
+    int64_t each = w->n * w->k, first = group < 0 ? 0 : group, count = group < 0 ? w->groups : 1;
+    if (w->value) {
+        char *to = (char *)w->value + (size_t)(first * each) * sl_dtype_size(w->value_type);
+        p->ops->scale(p->ops, count * each, 1.0f, src, src_type, to, w->value_type);
+    }
+    for (int64_t g = 0; g < count; g++)
+        pack_group(w, p, (const char *)src + (size_t)(g * each) * sl_dtype_size(src_type), src_type, first + g);
+}
+
+void sl_weight_repack(sl_weight_row *r, const sl_weight_plan *p)
+{
+    const sl_weight *w = &r->w;
+    if (!w->value || w->value_type != SL_F32) return;
+    for (int64_t g = 0; g < w->groups; g++) pack_group(w, p, (float *)w->value + g * w->n * w->k, SL_F32, g);
+}
+
+/* --- initial values ---------------------------------------------------------------------------------------------- */
+
+static uint64_t hash_name(const char *s)
+{
+    uint64_t h = 14695981039346656037ULL; /* FNV-1a */
+    for (; *s; s++) h = (h ^ (unsigned char)*s) * 1099511628211ULL;
+    return h;
+}
+
+static float init_std(const sl_weight_row *r, const sl_config *c)
+{
+    double std = c->init_std > 0 ? c->init_std : sqrt(2.0 / (5.0 * (double)r->w.k));
+    int depth = r->module == SL_MODULE_VIT ? c->vit.depth : c->decoder.depth;
+    return (float)(r->init == SL_INIT_RESIDUAL ? std / sqrt(2.0 * depth) : std);
+}
+
+/* Every matrix row has a generator of its own, so threads may share the work. */
+static void fill_normal(float *dst, const sl_weight_row *r, int64_t group, float std, const sl_weight_plan *p,
+                        uint64_t seed)
+{
+    uint64_t stream = hash_name(r->name) + (uint64_t)group * (uint64_t)r->w.n;
+#pragma omp parallel for num_threads(p->ops->n_threads) schedule(static)
+    for (int64_t i = 0; i < r->w.n; i++) {
+        struct sl_rng rng;
+        sl_rng_init(&rng, seed, stream + (uint64_t)i);
+        float *row = dst + i * r->w.k;
+        for (int64_t j = 0; j < r->w.k; j++) row[j] = std * sl_rng_normal(&rng);
+    }
+}
+
+sl_status sl_weights_init(sl_weights *w, const sl_config *c, const sl_weight_plan *p, uint64_t seed, sl_error *err)
+{
+    size_t most = 0;
+    for (int i = 0; i < w->n_rows; i++) {
+        size_t each = (size_t)(w->rows[i].w.n * w->rows[i].w.k);
+        if (is_present(&w->rows[i], p) && each > most) most = each;
+    }
+    float *values = malloc(most * sizeof *values);
+    if (!values) return sl_fail(err, SL_ERR_MEMORY, "out of memory for initial values (%zu floats)", most);
+    for (int i = 0; i < w->n_rows; i++) {
+        sl_weight_row *r = &w->rows[i];
+        if (!is_present(r, p)) continue;
+        for (int64_t g = 0; g < r->w.groups; g++) {
+            if (r->init == SL_INIT_NORMAL || r->init == SL_INIT_RESIDUAL)
+                fill_normal(values, r, g, init_std(r, c), p, seed);
+            else
+                for (int64_t j = 0; j < r->w.n * r->w.k; j++) values[j] = r->init == SL_INIT_ONE ? 1.0f : 0.0f;
+            sl_weight_set(r, p, values, SL_F32, g);
+        }
+        if (r->w.grad) memset(r->w.grad, 0, (size_t)sl_weight_row_numel(r) * sizeof(float));
+    }
+    free(values);
+    return SL_OK;
+}
