@@ -4,24 +4,18 @@
  */
 #include "tensor/cpu/attention.h"
 #include "tensor/cpu/kernels.h"
-
-#include <math.h>
+#include "tensor/cpu/scalar.h"
 
 enum { MAX_HEAD_DIM = 256 };
 
 static void load_row(sl_dtype dt, const void *p, int n, float *x)
 {
-    for (int i = 0; i < n; i++) x[i] = dt == SL_F32 ? ((const float *)p)[i] : sl_bf16_to_f32(((const sl_bf16 *)p)[i]);
+    for (int i = 0; i < n; i++) x[i] = scalar_get(p, dt, i);
 }
 
 static void store_row(sl_dtype dt, const float *x, int n, void *p)
 {
-    for (int i = 0; i < n; i++) {
-        if (dt == SL_F32)
-            ((float *)p)[i] = x[i];
-        else
-            ((sl_bf16 *)p)[i] = sl_bf16_from_f32(x[i]);
-    }
+    for (int i = 0; i < n; i++) scalar_put(p, dt, i, x[i]);
 }
 
 static float dot(const float *x, const float *y, int n)

@@ -1,10 +1,187 @@
 /*
- * attention_vec.c: vector kernels.
+ * attention_vec.c: blockwise attention (FlashAttention, arXiv 2205.14135) on vectors, f32 and bf16, packed and paged.
+ *
+ * A task is up to a few hundred rows of one key-value head. For every block of keys it packs K transposed and V as
+ * f32 once, then goes over its rows in units: scores S = Q K^T, softmax with a running maximum, O += P V. The state
+ * of a row (maximum, sum, O) lives in the thread's scratch memory between blocks. All arithmetic is f32.
  */
+#include "tensor/cpu/attention_vec.h"
+
 #include "tensor/cpu/kernels.h"
-#include "tensor/cpu/vec.h"
+
+#include <omp.h>
+
+enum {
+    UNIT_ROWS = 32,
+    TASK_ROWS = 256,
+};
+
+/* What a thread works in; carved from its scratch memory. dp is head_dim in whole vectors. */
+struct forward {
+    const sl_attend *a;
+    sl_attend_task task;
+    int dp;
+    float *q;         /* (TASK_ROWS, dp), times scale */
+    float *acc;       /* (TASK_ROWS, dp): O before division by sum */
+    float *max;       /* (TASK_ROWS) */
+    float *sum;       /* (TASK_ROWS) */
+    float *k_columns; /* (dp, ATTENTION_KEYS) */
+    float *v_rows;    /* (ATTENTION_KEYS, dp) */
+    float *scores;    /* (UNIT_ROWS, ATTENTION_KEYS) */
+};
+
+static float *carve(char **at, int64_t n)
+{
+    float *p = (float *)*at;
+    *at += (n * 4 + 63) / 64 * 64;
+    return p;
+}
+
+static void carve_forward(struct forward *f, char *scratch)
+{
+    f->dp = vec_padded(f->a->head_dim);
+    f->q = carve(&scratch, (int64_t)TASK_ROWS * f->dp);
+    f->acc = carve(&scratch, (int64_t)TASK_ROWS * f->dp);
+    f->max = carve(&scratch, TASK_ROWS);
+    f->sum = carve(&scratch, TASK_ROWS);
+    f->k_columns = carve(&scratch, (int64_t)ATTENTION_KEYS * f->dp);
+    f->v_rows = carve(&scratch, (int64_t)ATTENTION_KEYS * f->dp);
+    f->scores = carve(&scratch, UNIT_ROWS * ATTENTION_KEYS);
+}
+
+static void begin_rows(struct forward *f, int rows)
+{
+    const sl_attend *a = f->a;
+    for (int i = 0; i < rows; i++) {
+        const void *q = sl_attend_query(a, f->task.seq, f->task.kv_head, f->task.first_row + i);
+        vec_load_row(a->dt, q, a->head_dim, a->scale, f->q + i * f->dp);
+        f->max[i] = -INFINITY;
+        f->sum[i] = 0;
+    }
+    memset(f->acc, 0, (size_t)(rows * f->dp) * sizeof *f->acc);
+}
+
+/*
+ * Turns a row of scores into probabilities relative to the row's running maximum. When the maximum grows, what was
+ * summed so far shrinks by exp(old - new). Keys from `seen` on are hidden.
+ */
+static void softmax_row(struct forward *f, int row, float *s, int64_t seen)
+{
+    if (seen < ATTENTION_KEYS) vec_mask_row(s, seen, -INFINITY);
+    vf max = vf_load(s);
+    for (int i = VW; i < ATTENTION_KEYS; i += VW) max = vf_max(max, vf_load(s + i));
+    float new_max = vf_hmax(max);
+    if (new_max > f->max[row]) {
+        vf keep = vf_exp(vf_set1(f->max[row] - new_max));
+        float *acc = f->acc + row * f->dp;
+        for (int d = 0; d < f->dp; d += VW) vf_store(acc + d, vf_load(acc + d) * keep);
+        f->sum[row] *= keep[0];
+        f->max[row] = new_max;
+    }
+    vf shift = vf_set1(f->max[row]), sum = vf_set1(0);
+    for (int i = 0; i < ATTENTION_KEYS; i += VW) {
+        vf p = vf_exp(vf_load(s + i) - shift);
+        sum += p;
+        vf_store(s + i, p);
+    }
+    f->sum[row] += vf_sum(sum);
+}
+
+/* Rows [row, row + rows) of the task against the packed block of keys that begins at key. */
+static void attend_unit(struct forward *f, int row, int rows, int64_t key)
+{
+    vec_product(&(struct vec_operands){.a = f->q + row * f->dp,
+                                       .b = f->k_columns,
+                                       .c = f->scores,
+                                       .a_row = f->dp,
+                                       .a_column = 1,
+                                       .ldb = ATTENTION_KEYS,
+                                       .ldc = ATTENTION_KEYS,
+                                       .k = f->a->head_dim},
+                rows, ATTENTION_KEYS);
+    for (int i = 0; i < rows; i++) {
+        int64_t visible = sl_attend_visible(f->a, f->task.seq, f->task.first_row + row + i);
+        softmax_row(f, row + i, f->scores + i * ATTENTION_KEYS, visible - key);
+    }
+    vec_product(&(struct vec_operands){.a = f->scores,
+                                       .b = f->v_rows,
+                                       .c = f->acc + row * f->dp,
+                                       .a_row = ATTENTION_KEYS,
+                                       .a_column = 1,
+                                       .ldb = f->dp,
+                                       .ldc = f->dp,
+                                       .k = ATTENTION_KEYS,
+                                       .add = true},
+                rows, f->dp);
+}
+
+static void end_rows(const struct forward *f, int rows)
+{
+    const sl_attend *a = f->a;
+    for (int i = 0; i < rows; i++) {
+        int64_t slot = sl_attend_slot(a, f->task.seq, f->task.kv_head, f->task.first_row + i);
+        void *out = (char *)a->out + slot * a->head_dim * (a->dt == SL_F32 ? 4 : 2);
+        vec_store_row(a->dt, f->acc + i * f->dp, a->head_dim, 1 / f->sum[i], false, out);
+        if (a->lse) a->lse[slot] = f->max[i] + logf(f->sum[i]);
+    }
+}
+
+static void run_task(struct forward *f)
+{
+    const sl_attend *a = f->a;
+    const sl_attend_task *t = &f->task;
+    const void *k[ATTENTION_KEYS], *v[ATTENTION_KEYS];
+    int rows = (int)(t->last_row - t->first_row);
+    int64_t keys = sl_attend_visible(a, t->seq, t->last_row - 1);
+    begin_rows(f, rows);
+    for (int64_t key = 0; key < keys; key += ATTENTION_KEYS) {
+        int n = keys - key < ATTENTION_KEYS ? (int)(keys - key) : ATTENTION_KEYS;
+        sl_attend_key_rows(a, t->seq, t->kv_head, key, n, k, v);
+        vec_pack_keys(a->dt, k, n, a->head_dim, NULL, f->k_columns);
+        vec_pack_keys(a->dt, v, n, a->head_dim, f->v_rows, NULL);
+        for (int row = 0; row < rows; row += UNIT_ROWS) {
+            int unit = rows - row < UNIT_ROWS ? rows - row : UNIT_ROWS;
+            if (sl_attend_visible(a, t->seq, t->first_row + row + unit - 1) <= key) continue;
+            attend_unit(f, row, unit, key);
+        }
+    }
+    end_rows(f, rows);
+}
+
+static void attend(const sl_ops *o, const sl_attend *a)
+{
+    int64_t next = 0, chunk = sl_attend_chunk(a, o->n_threads, UNIT_ROWS, TASK_ROWS);
+#pragma omp parallel num_threads(o->n_threads)
+    {
+        sl_attend_cursor cursor = sl_attend_cursor_init(a, chunk);
+        struct forward f = {.a = a};
+        carve_forward(&f, o->scratch + (size_t)omp_get_thread_num() * o->scratch_size);
+        for (;;) {
+            int64_t i;
+#pragma omp atomic capture
+            i = next++;
+            if (!sl_attend_cursor_at(&cursor, i, &f.task)) break;
+            run_task(&f);
+        }
+    }
+}
+
+static void attention(const sl_ops *o, const sl_attention *a)
+{
+    sl_attend problem = sl_attend_packed(a);
+    attend(o, &problem);
+}
+
+static void attention_paged(const sl_ops *o, const sl_attention_paged *a)
+{
+    sl_attend problem = sl_attend_paged(a);
+    attend(o, &problem);
+}
 
 void SL_VEC_NAME(sl_attention_fill)(sl_ops *o, const sl_cpu_features *f)
 {
-    (void)o, (void)f;
+    (void)f;
+    o->attention = attention;
+    o->attention_bwd = SL_VEC_NAME(sl_attention_bwd);
+    o->attention_paged = attention_paged;
 }
