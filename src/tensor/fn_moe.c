@@ -28,7 +28,7 @@ sl_routes *sl_fn_route(sl_ctx *ctx, sl_tensor *logits, const sl_routing *how, fl
 {
     if (ctx->failed || !logits) return NULL;
     size_t choices = (size_t)how->tokens * (size_t)how->top_k;
-    sl_routes *r = sl_arena_alloc(ctx->meta, sizeof *r);
+    sl_routes *r = sl_ctx_alloc_meta(ctx, sizeof *r);
     sl_tensor *weights = r ? sl_tensor_new(ctx, SL_F32, how->tokens, how->top_k) : NULL;
     int32_t *lists = weights ? sl_ctx_alloc(ctx, (3 * choices + (size_t)how->n_experts + 1) * sizeof *lists) : NULL;
     if (!lists) return NULL;

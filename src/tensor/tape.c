@@ -42,6 +42,37 @@ void *sl_ctx_alloc(sl_ctx *ctx, size_t bytes)
     return arena_take(ctx, ctx->data, bytes);
 }
 
+void *sl_ctx_alloc_meta(sl_ctx *ctx, size_t bytes)
+{
+    return arena_take(ctx, ctx->meta, bytes);
+}
+
+sl_status sl_workspace_init(sl_workspace *w, const sl_ops *ops, sl_dtype dt, size_t data_ceiling, sl_error *err)
+{
+    static const size_t META_CEILING = (size_t)256 << 20;
+    *w = (sl_workspace){0};
+    sl_status s = ops ? sl_arena_init(&w->data, data_ceiling, err) : sl_arena_init_dry(&w->data, data_ceiling, err);
+    if (s == SL_OK) s = sl_arena_init(&w->meta, META_CEILING, err);
+    if (s != SL_OK) sl_workspace_free(w);
+    w->ctx = (sl_ctx){.ops = ops, .data = &w->data, .meta = &w->meta, .dt = dt};
+    return s;
+}
+
+void sl_workspace_reset(sl_workspace *w)
+{
+    sl_ctx_release_to(&w->ctx, (sl_mark){0});
+    w->ctx.failed = false;
+    w->ctx.flops = 0;
+    if (w->ctx.tape) w->ctx.tape->last = NULL;
+}
+
+void sl_workspace_free(sl_workspace *w)
+{
+    sl_arena_free(&w->data);
+    sl_arena_free(&w->meta);
+    *w = (sl_workspace){0};
+}
+
 sl_tensor *sl_tensor_wrap(sl_ctx *ctx, sl_dtype dtype, int64_t rows, int64_t cols, void *data)
 {
     sl_tensor *t = arena_take(ctx, ctx->meta, sizeof *t);

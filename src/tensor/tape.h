@@ -64,6 +64,9 @@ sl_status sl_ctx_status(const sl_ctx *ctx, sl_error *err);
 /* Returns uninitialised memory for tensor data, or NULL with the sticky error set. Lives in ctx->data. */
 void *sl_ctx_alloc(sl_ctx *ctx, size_t bytes);
 
+/* Returns uninitialised memory for structs, or NULL with the sticky error set. Lives in ctx->meta. */
+void *sl_ctx_alloc_meta(sl_ctx *ctx, size_t bytes);
+
 /* Returns a new tensor (rows, cols) without gradient, or NULL with the sticky error set. Lives in the arenas. */
 sl_tensor *sl_tensor_new(sl_ctx *ctx, sl_dtype dtype, int64_t rows, int64_t cols);
 
@@ -93,6 +96,20 @@ void sl_tape_backward(sl_ctx *ctx);
 
 /* A piece of a model: maps x to a tensor of the same shape; arg is the caller's. */
 typedef sl_tensor *sl_block_fn(sl_ctx *ctx, void *arg, sl_tensor *x);
+
+/*
+ * A context with arenas of its own. ops NULL makes it a dry run: then data.peak tells what the work would take.
+ */
+typedef struct sl_workspace {
+    struct sl_arena data, meta;
+    sl_ctx ctx;
+} sl_workspace;
+
+/* Reserves data_ceiling bytes of address space for tensor data; memory is committed as it is used. */
+sl_status sl_workspace_init(sl_workspace *w, const sl_ops *ops, sl_dtype dt, size_t data_ceiling, sl_error *err);
+/* Releases everything allocated in the context and clears its error, tape and FLOP count. */
+void sl_workspace_reset(sl_workspace *w);
+void sl_workspace_free(sl_workspace *w);
 
 /* What a block keeps for backward. */
 typedef enum sl_keep {

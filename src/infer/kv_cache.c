@@ -1,0 +1,117 @@
+/*
+ * kv_cache.c: a pool of pages and a free list.
+ */
+#include "infer/kv_cache.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+struct sl_kv_cache {
+    int depth, n_pages, max_seqs, n_free;
+    struct sl_arena memory;
+    int32_t *free_pages;          /* (n_pages), the first n_free are free */
+    void **pages;                 /* (depth, 2, n_pages): k pages, then v pages of each layer */
+    sl_attention_paged *layers;   /* (depth) */
+    sl_decoder_cache view;
+    const int32_t **page_table;   /* (max_seqs) */
+    int32_t *lengths;             /* (max_seqs) */
+};
+
+static size_t half_page_bytes(const sl_decoder_config *c, sl_dtype dt)
+{
+    size_t row = (size_t)c->n_kv_heads * (size_t)c->head_dim * sl_dtype_size(dt);
+    return (row * SL_KV_PAGE_SIZE + 63) / 64 * 64;
+}
+
+size_t sl_kv_page_bytes(const sl_decoder_config *c, sl_dtype dt)
+{
+    return 2 * (size_t)c->depth * half_page_bytes(c, dt);
+}
+
+static sl_status allocate(sl_kv_cache *k, const sl_decoder_config *c, sl_dtype dt, sl_error *err)
+{
+    size_t pages = (size_t)k->n_pages, depth = (size_t)k->depth, total;
+    if (!sl_size_mul(pages, sl_kv_page_bytes(c, dt), &total))
+        return sl_fail(err, SL_ERR_MEMORY, "a cache of %d pages is too large", k->n_pages);
+    k->free_pages = sl_alloc_array(pages, sizeof *k->free_pages);
+    k->pages = sl_alloc_array(2 * depth * pages, sizeof *k->pages);
+    k->layers = sl_alloc_array(depth, sizeof *k->layers);
+    k->page_table = sl_alloc_array((size_t)k->max_seqs, sizeof *k->page_table);
+    k->lengths = sl_alloc_array((size_t)k->max_seqs, sizeof *k->lengths);
+    if (!k->free_pages || !k->pages || !k->layers || !k->page_table || !k->lengths)
+        return sl_fail(err, SL_ERR_MEMORY, "out of memory for the lists of a key-value cache");
+    return sl_arena_init(&k->memory, total, err);
+}
+
+sl_status sl_kv_cache_new(const sl_decoder_config *c, sl_dtype dt, int n_pages, int max_seqs, sl_kv_cache **out,
+                          sl_error *err)
+{
+    sl_kv_cache *k = sl_alloc_array(1, sizeof *k);
+    if (!k) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a key-value cache");
+    k->depth = c->depth;
+    k->n_pages = k->n_free = n_pages;
+    k->max_seqs = max_seqs;
+    sl_status s = allocate(k, c, dt, err);
+    if (s != SL_OK) {
+        sl_kv_cache_free(k);
+        return s;
+    }
+    size_t half = half_page_bytes(c, dt);
+    for (int i = 0; i < 2 * k->depth * n_pages; i++) k->pages[i] = k->memory.base + (size_t)i * half;
+    for (int i = 0; i < n_pages; i++) k->free_pages[i] = n_pages - 1 - i;
+    for (int l = 0; l < k->depth; l++)
+        k->layers[l] = (sl_attention_paged){
+            .k_pages = k->pages + (size_t)(2 * l) * (size_t)n_pages,
+            .v_pages = k->pages + (size_t)(2 * l + 1) * (size_t)n_pages,
+            .page_table = k->page_table, .page_size = SL_KV_PAGE_SIZE, .lengths = k->lengths,
+        };
+    k->view.layers = k->layers;
+    *out = k;
+    return SL_OK;
+}
+
+void sl_kv_cache_free(sl_kv_cache *k)
+{
+    if (!k) return;
+    sl_arena_free(&k->memory);
+    free(k->free_pages);
+    free(k->pages);
+    free(k->layers);
+    free(k->page_table);
+    free(k->lengths);
+    free(k);
+}
+
+sl_status sl_kv_extend(sl_kv_cache *k, sl_kv_sequence *s, int n, sl_error *err)
+{
+    int need = (s->length + n + SL_KV_PAGE_SIZE - 1) / SL_KV_PAGE_SIZE, more = need - s->n_pages;
+    if (more > k->n_free)
+        return sl_fail(err, SL_ERR_MEMORY, "the key-value cache is full: %d more pages wanted, %d of %d free", more,
+                       k->n_free, k->n_pages);
+    if (more > 0) {
+        int32_t *pages = realloc(s->pages, (size_t)need * sizeof *pages);
+        if (!pages) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a list of %d pages", need);
+        s->pages = pages;
+        while (s->n_pages < need) s->pages[s->n_pages++] = k->free_pages[--k->n_free];
+    }
+    s->length += n;
+    return SL_OK;
+}
+
+void sl_kv_release(sl_kv_cache *k, sl_kv_sequence *s)
+{
+    while (s->n_pages) k->free_pages[k->n_free++] = s->pages[--s->n_pages];
+    free(s->pages);
+    *s = (sl_kv_sequence){0};
+}
+
+const sl_decoder_cache *sl_kv_bind(sl_kv_cache *k, sl_kv_sequence *const *seqs, int n_seqs)
+{
+    SL_CHECK(n_seqs <= k->max_seqs);
+    for (int i = 0; i < n_seqs; i++) {
+        k->page_table[i] = seqs[i]->pages;
+        k->lengths[i] = seqs[i]->length;
+    }
+    return &k->view;
+}

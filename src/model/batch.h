@@ -1,0 +1,61 @@
+/*
+ * batch.h: what the model reads in one call: packed token sequences and the patches of their pictures.
+ */
+#ifndef SL_MODEL_BATCH_H
+#define SL_MODEL_BATCH_H
+
+#include "base/error.h"
+#include "model/config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Borrows everything; whoever built it keeps it until backward. Counts may be zero: a batch without pictures has
+ * n_pictures 0, one without tokens only encodes pictures. Patches stand in 2x2-block order, picture after picture.
+ */
+typedef struct sl_batch {
+    int64_t n_tokens;
+    const int32_t *tokens;      /* (n_tokens) */
+    const int32_t *grad_tokens; /* (n_tokens): as tokens, -1 where a feature stands */
+    const int32_t *positions;   /* (n_tokens): from 0 in each sequence, or from the cache's length on */
+    int n_seqs;
+    const int32_t *cu_seqlens;  /* (n_seqs + 1) */
+    const int32_t *targets;     /* (n_tokens): -1 none; NULL without a loss */
+    const float *loss_weights;  /* (n_tokens): normalised to sum 1 over positions with a target */
+
+    int64_t n_patches;
+    const float *patches;           /* (n_patches, 3 * patch_size^2), normalised pixels */
+    const int32_t *patch_positions; /* (n_patches, 2): row and column in the picture's patch grid */
+    int n_pictures;
+    const int32_t *cu_patches;      /* (n_pictures + 1): where each picture's patches start */
+    const int32_t *feature_rows;    /* (n_patches / 4): the token row that each feature replaces */
+} sl_batch;
+
+/* A picture's patch grid: rows and columns, both even. */
+typedef struct sl_grid {
+    int32_t rows, cols;
+} sl_grid;
+
+/* What sl_batch_new makes a batch from; borrowed only during the call, except patches. */
+typedef struct sl_batch_spec {
+    const int32_t *tokens; /* image_patch tokens already repeated, one for each feature */
+    int n_seqs;
+    const int32_t *cu_seqlens;    /* (n_seqs + 1) */
+    const int32_t *first_position; /* (n_seqs), or NULL: every sequence starts at 0 */
+    const int32_t *targets;       /* or NULL */
+    const float *loss_weights;    /* raw, >= 0; NULL: 1 */
+    int n_pictures;
+    const sl_grid *grids; /* (n_pictures) */
+    const float *patches; /* borrowed as long as the batch; NULL for a dry run */
+} sl_batch_spec;
+
+/*
+ * Builds an owned batch: positions, feature rows (the image_patch tokens in order), patch positions, normalised
+ * weights. Refused: token ids outside the vocabulary, odd or empty grids, as many image_patch tokens as features
+ * not being there. Release with sl_batch_free.
+ */
+sl_status sl_batch_new(const sl_config *c, const sl_batch_spec *spec, sl_batch **out, sl_error *err);
+void sl_batch_free(sl_batch *b);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * model.h: the assembled vision-language model: config, weights, and the forward pass of every part.
+ *
+ * The same functions train and infer: with a tape in the context they record their backward. A model is read-only
+ * during forward and may be shared by threads that have a context each; training writes gradients, one thread only.
+ */
+#ifndef SL_MODEL_MODEL_H
+#define SL_MODEL_MODEL_H
+
+#include "model/batch.h"
+#include "model/weights.h"
+#include "tensor/fn.h"
+
+typedef struct sl_model {
+    sl_config config;
+    sl_weights weights;
+    sl_weight_plan plan;
+    struct sl_arena arena;    /* the weights */
+    sl_keep vit_keep, decoder_keep; /* what blocks keep for backward; SL_KEEP_ALL unless changed */
+} sl_model;
+
+/*
+ * Makes a model whose tensors have memory but no values: sl_model_init or sl_model_load comes next. The ops table in
+ * plan is borrowed and must outlive the model. dry: no memory is committed, for planning. Release with sl_model_free.
+ */
+sl_status sl_model_new(const sl_config *config, const sl_weight_plan *plan, bool dry, sl_model **out, sl_error *err);
+void sl_model_free(sl_model *m);
+
+/* Fills the weights with initial values from seed. */
+sl_status sl_model_init(sl_model *m, uint64_t seed, sl_error *err);
+
+/*
+ * Fills the weights from DIR (docs/MODEL.md, section 6). Tensors must have the model's shapes; missing, misshapen and
+ * unknown ones are errors that name the tensor, what was expected and what was found.
+ */
+sl_status sl_model_load(sl_model *m, const char *dir, sl_error *err);
+
+/* Reads DIR/config.json, makes the model and loads its weights. */
+sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **out, sl_error *err);
+
+/*
+ * Writes config.json, generation_config.json and model.safetensors (sharded past shard_bytes; 0: one file) into DIR,
+ * as type SL_F32 or SL_BF16. Needs the f32 masters, so every module must be trainable.
+ */
+sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_t shard_bytes, sl_error *err);
+
+/* Seed-ViT: the batch's patches -> (n_patches, vit hidden), after the last LayerNorm. */
+sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b);
+
+/* 2x2 merge and adapter: (n_patches, vit hidden) -> features (n_patches / 4, decoder hidden). */
+sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches);
+
+/*
+ * A paged cache as the decoder sees it: one entry for each layer, all sharing page tables and lengths. lengths count
+ * the tokens of this call too. See infer/kv_cache.h, which owns one.
+ */
+typedef struct sl_decoder_cache {
+    const sl_attention_paged *layers; /* (decoder.depth) */
+} sl_decoder_cache;
+
+/*
+ * The decoder: tokens and, where the batch has pictures, their features -> (n_tokens, hidden) after the last norm.
+ * features may be NULL without pictures; cache may be NULL (and must be with a tape). stats, when not NULL, receives
+ * the number of choices of each expert of each layer, (depth, n_experts); zeros for dense layers.
+ */
+sl_tensor *sl_decoder_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_tensor *features,
+                              const sl_decoder_cache *cache, int32_t *stats);
+
+/* Pictures, adapter and decoder in one: (n_tokens, hidden) after the last norm. */
+sl_tensor *sl_model_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b, const sl_decoder_cache *cache,
+                            int32_t *stats);
+
+/* Output projection: hidden (rows, hidden) -> logits (rows, vocab), f32. */
+sl_tensor *sl_model_logits(sl_ctx *ctx, const sl_model *m, sl_tensor *hidden);
+
+/*
+ * The language-model loss of a batch with targets: sum of weights * cross-entropy. With a tape in the context,
+ * backward has run when it returns, and gradients have been added to the weights.
+ */
+sl_status sl_model_loss(sl_ctx *ctx, const sl_model *m, const sl_batch *b, int32_t *stats, double *loss,
+                        sl_error *err);
+
+#endif
