@@ -1,0 +1,284 @@
+/*
+ * checkpoint.c: a model's weights from and to a checkpoint folder (docs/MODEL.md, section 6).
+ */
+#include "base/mem.h"
+#include "model/model.h"
+#include "model/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- reading ---------------------------------------------------------------------------------------------------- */
+
+/* Tensors that other checkpoints of the same decoder keep apart, concatenated along the rows to make ours. */
+static const struct {
+    const char *fused;
+    const char *parts[3]; /* %d: the expert's number */
+} split_names[] = {
+    {"self_attn.qkv_proj.weight", {"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"}},
+    {"mlp.gate_up_proj.weight", {"mlp.gate_proj.weight", "mlp.up_proj.weight", NULL}},
+    {"mlp.experts.gate_up_proj", {"mlp.experts.%d.gate_proj.weight", "mlp.experts.%d.up_proj.weight", NULL}},
+    {"mlp.experts.down_proj", {"mlp.experts.%d.down_proj.weight", NULL, NULL}},
+    {"mlp.shared_expert.gate_up_proj.weight",
+     {"mlp.shared_expert.gate_proj.weight", "mlp.shared_expert.up_proj.weight", NULL}},
+};
+
+struct loader {
+    sl_model *model;
+    const sl_safetensors *file;
+    bool *used;    /* (count of file), by position */
+    float *values; /* one group of the largest row */
+    sl_error *err;
+};
+
+typedef struct sl_safetensors_tensor file_tensor;
+
+/* Finds a tensor under its name, or the name without "language_model.", and marks it used. */
+static const file_tensor *find(struct loader *l, const char *name)
+{
+    static const char prefix[] = "model.language_model.";
+    const file_tensor *t = sl_safetensors_find(l->file, name);
+    if (!t && strncmp(name, prefix, sizeof prefix - 1) == 0) {
+        char plain[128];
+        snprintf(plain, sizeof plain, "model.%s", name + sizeof prefix - 1);
+        t = sl_safetensors_find(l->file, plain);
+    }
+    if (t) l->used[t - sl_safetensors_at(l->file, 0)] = true;
+    return t;
+}
+
+static void print_shape(char *out, size_t n, int n_dims, const int64_t *shape)
+{
+    size_t at = 0;
+    for (int i = 0; i < n_dims && at < n; i++) {
+        int k = snprintf(out + at, n - at, "%s%lld", i ? ", " : "(", (long long)shape[i]);
+        at += k > 0 ? (size_t)k : 0;
+    }
+    if (at < n) snprintf(out + at, n - at, ")");
+}
+
+/* Refuses a tensor whose shape or type is not (groups, n, k) without leading ones. */
+static sl_status check_tensor(const struct loader *l, const file_tensor *t, int n_dims, const int64_t *shape)
+{
+    bool same = t->n_dims == n_dims;
+    for (int i = 0; same && i < n_dims; i++) same = t->shape[i] == shape[i];
+    if (!same) {
+        char want[80], got[80];
+        print_shape(want, sizeof want, n_dims, shape);
+        print_shape(got, sizeof got, t->n_dims, t->shape);
+        return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has shape %s, expected %s", t->file, t->name, got, want);
+    }
+    if (t->dtype != SL_F32 && t->dtype != SL_BF16 && t->dtype != SL_F16)
+        return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has type %s, expected F32, BF16 or F16", t->file, t->name,
+                       t->dtype_name);
+    return SL_OK;
+}
+
+static sl_status load_whole(struct loader *l, sl_weight_row *r, const file_tensor *t)
+{
+    int64_t dims[3] = {r->w.groups, r->w.n, r->w.k}, each = r->w.n * r->w.k;
+    sl_status s = check_tensor(l, t, r->n_dims, dims + 3 - r->n_dims);
+    if (s != SL_OK) return s;
+    bool direct = t->dtype != SL_F16 && (uintptr_t)t->data % sl_dtype_size(t->dtype) == 0;
+    if (direct) {
+        sl_weight_set(r, &l->model->plan, t->data, t->dtype, -1);
+        return SL_OK;
+    }
+    for (int64_t g = 0; g < r->w.groups; g++) {
+        sl_safetensors_read_f32(t, g * each, each, l->values);
+        sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
+    }
+    return SL_OK;
+}
+
+/* Reads one part, "<prefix><part>" with the expert's number filled in, to row `at` of the values. */
+static sl_status load_part(struct loader *l, const sl_weight_row *r, const char *prefix, const char *part, int group,
+                           int64_t *at)
+{
+    char name[192];
+    int n = snprintf(name, sizeof name, "%s", prefix);
+    const char *number = strstr(part, "%d");
+    if (number)
+        snprintf(name + n, sizeof name - (size_t)n, "%.*s%d%s", (int)(number - part), part, group, number + 2);
+    else
+        snprintf(name + n, sizeof name - (size_t)n, "%s", part);
+    const file_tensor *t = find(l, name);
+    if (!t) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", name);
+    int64_t shape[2] = {t->shape[0], r->w.k};
+    sl_status s = check_tensor(l, t, 2, shape);
+    if (s != SL_OK) return s;
+    if (*at + t->shape[0] > r->w.n)
+        return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has %lld rows, expected at most %lld", t->file, name,
+                       (long long)t->shape[0], (long long)(r->w.n - *at));
+    sl_safetensors_read_f32(t, 0, t->shape[0] * r->w.k, l->values + *at * r->w.k);
+    *at += t->shape[0];
+    return SL_OK;
+}
+
+/* Loads a row that the checkpoint keeps in parts. */
+static sl_status load_split(struct loader *l, sl_weight_row *r, size_t which)
+{
+    char prefix[sizeof r->name];
+    snprintf(prefix, sizeof prefix, "%s", r->name);
+    prefix[strlen(r->name) - strlen(split_names[which].fused)] = '\0';
+    for (int64_t g = 0; g < r->w.groups; g++) {
+        int64_t at = 0;
+        for (int i = 0; i < 3 && split_names[which].parts[i]; i++) {
+            sl_status s = load_part(l, r, prefix, split_names[which].parts[i], (int)g, &at);
+            if (s != SL_OK) return s;
+        }
+        if (at != r->w.n)
+            return sl_fail(l->err, SL_ERR_FORMAT, "the parts of tensor %s have %lld rows, expected %lld", r->name,
+                           (long long)at, (long long)r->w.n);
+        sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
+    }
+    return SL_OK;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static sl_status load_row(struct loader *l, sl_weight_row *r)
+{
+    const file_tensor *t = find(l, r->name);
+    if (t) return load_whole(l, r, t);
+    for (size_t i = 0; i < sizeof split_names / sizeof *split_names; i++)
+        if (ends_with(r->name, split_names[i].fused)) return load_split(l, r, i);
+    if (r->role != SL_ROLE_BUFFER) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", r->name);
+    /* Checkpoints trained without a selection bias mean zeros. */
+    memset(r->w.value, 0, (size_t)sl_weight_row_numel(r) * sizeof(float));
+    return SL_OK;
+}
+
+static sl_status load_rows(struct loader *l)
+{
+    sl_weights *w = &l->model->weights;
+    for (int i = 0; i < w->n_rows; i++) {
+        unsigned modules = l->model->plan.modules;
+        if (modules && !(modules & (1u << w->rows[i].module))) continue;
+        sl_status s = load_row(l, &w->rows[i]);
+        if (s != SL_OK) return s;
+        if (w->rows[i].w.grad) memset(w->rows[i].w.grad, 0, (size_t)sl_weight_row_numel(&w->rows[i]) * sizeof(float));
+    }
+    if (l->model->plan.modules) return SL_OK;
+    for (size_t i = 0; i < sl_safetensors_count(l->file); i++) {
+        const file_tensor *t = sl_safetensors_at(l->file, i);
+        if (!l->used[i])
+            return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s is not part of this model", t->file, t->name);
+    }
+    return SL_OK;
+}
+
+sl_status sl_model_load(sl_model *m, const char *dir, sl_error *err)
+{
+    sl_safetensors *file = NULL;
+    sl_status s = sl_safetensors_open(dir, &file, err);
+    if (s != SL_OK) return s;
+    size_t most = 0;
+    for (int i = 0; i < m->weights.n_rows; i++) {
+        size_t each = (size_t)(m->weights.rows[i].w.n * m->weights.rows[i].w.k);
+        if (each > most) most = each;
+    }
+    struct loader l = {
+        .model = m, .file = file, .used = sl_alloc_array(sl_safetensors_count(file), sizeof(bool)),
+        .values = malloc(most * sizeof(float)), .err = err,
+    };
+    if (!l.used || !l.values)
+        s = sl_fail(err, SL_ERR_MEMORY, "out of memory while loading");
+    else
+        s = load_rows(&l);
+    if (s != SL_OK) sl_fail_context(err, s, "%s", dir);
+    free(l.used);
+    free(l.values);
+    sl_safetensors_close(&file);
+    return s;
+}
+
+sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **out, sl_error *err)
+{
+    sl_config config;
+    sl_status s = sl_config_load(dir, &config, err);
+    if (s == SL_OK) s = sl_model_new(&config, plan, false, out, err);
+    if (s != SL_OK) return s;
+    s = sl_model_load(*out, dir, err);
+    if (s != SL_OK) {
+        sl_model_free(*out);
+        *out = NULL;
+    }
+    return s;
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------------- */
+
+/* Vectors stay f32: they are a thousandth of the file. */
+static sl_dtype saved_type(const sl_weight_row *r, sl_dtype type)
+{
+    return r->decay ? type : SL_F32;
+}
+
+static sl_status declare_rows(const sl_model *m, sl_safetensors_writer *w, sl_dtype type, bool f32, sl_error *err)
+{
+    for (int i = 0; i < m->weights.n_rows; i++) {
+        const sl_weight_row *r = &m->weights.rows[i];
+        if ((saved_type(r, type) == SL_F32) != f32) continue;
+        int64_t dims[3] = {r->w.groups, r->w.n, r->w.k};
+        sl_status s = sl_safetensors_writer_declare(w, r->name, saved_type(r, type), r->n_dims, dims + 3 - r->n_dims, err);
+        if (s != SL_OK) return s;
+    }
+    return SL_OK;
+}
+
+static void write_row(const sl_model *m, const sl_weight_row *r, sl_dtype type, sl_safetensors_writer *w)
+{
+    enum { PIECE = 1 << 16 };
+    sl_bf16 converted[PIECE / 8];
+    int64_t n = sl_weight_row_numel(r), step = PIECE / 8;
+    const float *src = r->w.value;
+    if (type == SL_F32) {
+        sl_safetensors_writer_add(w, r->name, src, (size_t)n * sizeof *src);
+        return;
+    }
+    for (int64_t i = 0; i < n; i += step) {
+        int64_t count = n - i < step ? n - i : step;
+        m->plan.ops->scale(m->plan.ops, count, 1.0f, src + i, SL_F32, converted, SL_BF16);
+        sl_safetensors_writer_add(w, r->name, converted, (size_t)count * sizeof *converted);
+    }
+}
+
+static sl_status save_weights(const sl_model *m, const char *dir, sl_dtype type, size_t shard_bytes, sl_error *err)
+{
+    sl_safetensors_writer *w = NULL;
+    sl_status s = sl_safetensors_writer_new(&w, err);
+    /* Wider types first keep every tensor aligned. */
+    if (s == SL_OK) s = declare_rows(m, w, type, true, err);
+    if (s == SL_OK) s = declare_rows(m, w, type, false, err);
+    if (s == SL_OK) s = sl_safetensors_writer_begin_folder(w, dir, shard_bytes, err);
+    if (s != SL_OK) {
+        sl_safetensors_writer_abort(&w);
+        return s;
+    }
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < m->weights.n_rows; i++) {
+            const sl_weight_row *r = &m->weights.rows[i];
+            if ((saved_type(r, type) == SL_F32) == (pass == 0)) write_row(m, r, saved_type(r, type), w);
+        }
+    return sl_safetensors_writer_commit(&w, err);
+}
+
+sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_t shard_bytes, sl_error *err)
+{
+    for (int i = 0; i < m->weights.n_rows; i++)
+        if (!m->weights.rows[i].w.value || m->weights.rows[i].w.value_type != SL_F32)
+            return sl_fail(err, SL_ERR_ARGUMENT, "tensor %s has no f32 master: only a model in training can be saved",
+                           m->weights.rows[i].name);
+    sl_generation_config g;
+    sl_generation_config_defaults(&m->config, &g);
+    sl_status s = sl_config_save(&m->config, dir, err);
+    if (s == SL_OK) s = sl_generation_config_save(&g, dir, err);
+    if (s == SL_OK) s = save_weights(m, dir, type, shard_bytes, err);
+    return s;
+}
