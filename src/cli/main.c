@@ -12,6 +12,7 @@
 static int print_version(int argc, char **argv);
 
 static const struct sl_cli_command commands[] = {
+    {"tokenizer", "train a tokenizer, encode and decode text", sl_cmd_tokenizer},
     {"version", "version, the kernels chosen for this processor, and why", print_version},
 };
 
