@@ -86,7 +86,9 @@ $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
-$(B)/tests/%: $(B)/obj/tests/%.o $(TEST_HELPERS) $(B)/obj/cli.a $(B)/libseedling.a
+$(B)/tests/cli/%: LIBS := $(B)/obj/cli.a $(B)/libseedling.a $(LIBS)
+$(patsubst %,$(B)/%,$(filter tests/cli/%,$(TEST_SRC:.c=))): $(B)/obj/cli.a
+$(B)/tests/%: $(B)/obj/tests/%.o $(TEST_HELPERS) $(B)/libseedling.a
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libseedling.a
