@@ -313,7 +313,8 @@ struct sl_ops {
                           const int32_t *targets, const float *row_weights, float *loss, void *d_logits);
 
     /*
-     * loss[i] = row_weights[i] * (1 - cos(x[i], target[i])), target (rows, cols) f32; with dx: its gradient.
+     * loss[i] = row_weights[i] * (1 - cos(x[i], target[i])), target (rows, cols) f32; with dx: its gradient. Lengths
+     * below eps count as eps.
      */
     void (*cosine_loss)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const void *x, const float *target,
                         const float *row_weights, float eps, float *loss, void *dx);
