@@ -12,6 +12,8 @@
 static int print_version(int argc, char **argv);
 
 static const struct sl_cli_command commands[] = {
+    {"info", "parameters, memory and FLOPs of a model or configuration", sl_cmd_info},
+    {"logits", "write what the model computes, to compare with other implementations", sl_cmd_logits},
     {"tokenizer", "train a tokenizer, encode and decode text", sl_cmd_tokenizer},
     {"version", "version, the kernels chosen for this processor, and why", print_version},
 };
@@ -19,7 +21,7 @@ static const struct sl_cli_command commands[] = {
 static const struct sl_cli_menu menu = {
     .name = "seedling",
     .about = "The Seed1.5-VL vision-language model as one program.",
-    .example = "seedling version",
+    .example = "seedling info seed1.5-vl",
     .commands = commands,
     .n_commands = SL_CLI_COUNT(commands),
 };

@@ -309,17 +309,48 @@ static float init_std(const sl_weight_row *r, const sl_config *c)
     return (float)(r->init == SL_INIT_RESIDUAL ? std / sqrt(2.0 * depth) : std);
 }
 
+enum { QUANTILES = 4096 };
+
+/* The standard normal's quantile function at 1/2 + i/4096 for i >= 0, by Newton's method from the one before. */
+static void fill_quantiles(float *upper)
+{
+    double x = 0;
+    for (int i = 0; i <= QUANTILES / 2; i++) {
+        double p = fmin(0.5 + (double)i / QUANTILES, 1 - 0.5 / QUANTILES);
+        for (int k = 0; k < 30; k++) {
+            double cdf = 0.5 * erfc(-x / sqrt(2.0)), density = exp(-0.5 * x * x) / 2.5066282746310002;
+            x += (p - cdf) / density;
+        }
+        upper[i] = (float)x;
+    }
+}
+
+/*
+ * A normal number, cut off at 3.5 standard deviations, from one draw: 12 bits choose a step of the quantile function and
+ * the others interpolate. Several times faster than an exact method, which counts for half a billion numbers.
+ */
+static inline float draw_normal(struct sl_rng *rng, const float *upper)
+{
+    uint32_t u = sl_rng_u32(rng);
+    uint32_t i = (u >> 20) & (QUANTILES / 2 - 1);
+    float t = (float)(u & 0xfffff) * 0x1p-20f;
+    float x = upper[i] + t * (upper[i + 1] - upper[i]);
+    return u >> 31 ? x : -x;
+}
+
 /* Every matrix row has a generator of its own, so threads may share the work. */
 static void fill_normal(float *dst, const sl_weight_row *r, int64_t group, float std, const sl_weight_plan *p,
                         uint64_t seed)
 {
+    float upper[QUANTILES / 2 + 1];
+    fill_quantiles(upper);
     uint64_t stream = hash_name(r->name) + (uint64_t)group * (uint64_t)r->w.n;
 #pragma omp parallel for num_threads(p->ops->n_threads) schedule(static)
     for (int64_t i = 0; i < r->w.n; i++) {
         struct sl_rng rng;
         sl_rng_init(&rng, seed, stream + (uint64_t)i);
         float *row = dst + i * r->w.k;
-        for (int64_t j = 0; j < r->w.k; j++) row[j] = std * sl_rng_normal(&rng);
+        for (int64_t j = 0; j < r->w.k; j++) row[j] = std * draw_normal(&rng, upper);
     }
 }
 

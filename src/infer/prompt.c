@@ -1,0 +1,122 @@
+/*
+ * prompt.c: pictures and tokens become a batch.
+ */
+#include "infer/prompt.h"
+
+#include "base/mem.h"
+#include "media/patches.h"
+#include "media/resize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void sl_prompt_init(sl_prompt *p, const sl_config *config, int n_threads)
+{
+    *p = (sl_prompt){.config = config, .n_threads = n_threads};
+    p->tokens.ceiling = (size_t)config->decoder.max_positions;
+}
+
+void sl_prompt_release(sl_prompt *p)
+{
+    sl_token_ids_release(&p->tokens);
+    free(p->pictures);
+    free(p->grids);
+    free(p->patches);
+    *p = (sl_prompt){0};
+}
+
+/* Makes room for one more picture of n_patches patches. */
+static sl_status grow(sl_prompt *p, int64_t n_patches, int64_t patch_numel, sl_error *err)
+{
+    if (p->n_pictures == SL_PROMPT_MAX_PICTURES)
+        return sl_fail(err, SL_ERR_MEMORY, "more than %d pictures", SL_PROMPT_MAX_PICTURES);
+    size_t n = (size_t)p->n_pictures + 1;
+    sl_prompt_picture *pictures = realloc(p->pictures, n * sizeof *pictures);
+    if (pictures) p->pictures = pictures;
+    sl_grid *grids = realloc(p->grids, n * sizeof *grids);
+    if (grids) p->grids = grids;
+    float *patches = realloc(p->patches, (size_t)((p->n_patches + n_patches) * patch_numel) * sizeof *patches);
+    if (patches) p->patches = patches;
+    return pictures && grids && patches ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory for a picture");
+}
+
+static sl_status add_resized(sl_prompt *p, const struct sl_picture *resized, sl_prompt_picture info, sl_error *err)
+{
+    const sl_vit_config *c = &p->config->vit;
+    int64_t n_patches = (int64_t)info.grid.rows * info.grid.cols;
+    int64_t patch_numel = 3 * (int64_t)c->patch_size * c->patch_size;
+    sl_status s = grow(p, n_patches, patch_numel, err);
+    if (s != SL_OK) return s;
+    struct sl_patch_format format = {.patch_size = c->patch_size};
+    memcpy(format.mean, c->mean, sizeof format.mean);
+    memcpy(format.std, c->std, sizeof format.std);
+    s = sl_picture_patches(resized, &format, p->n_threads, p->patches + p->n_patches * patch_numel, err);
+    if (s != SL_OK) return s;
+    p->pictures[p->n_pictures] = info;
+    p->grids[p->n_pictures++] = info.grid;
+    p->n_patches += n_patches;
+    return SL_OK;
+}
+
+sl_status sl_prompt_add_picture(sl_prompt *p, const char *path, sl_error *err)
+{
+    struct sl_picture picture = {0}, resized = {0};
+    int patch = p->config->vit.patch_size;
+    struct sl_fit rule = {2 * patch, p->config->min_pixels, p->config->max_pixels};
+    sl_prompt_picture info = {0};
+    sl_status s = sl_picture_read(&picture, path, SL_PICTURE_MAX_PIXELS, err);
+    if (s != SL_OK) return s;
+    info.width = picture.width;
+    info.height = picture.height;
+    s = sl_picture_fit(&rule, info.width, info.height, &info.used_width, &info.used_height, err);
+    if (s == SL_OK)
+        s = sl_picture_resize(&picture, info.used_width, info.used_height, SL_FILTER_BILINEAR, p->n_threads, &resized,
+                              err);
+    info.grid = (sl_grid){info.used_height / patch, info.used_width / patch};
+    if (s == SL_OK) s = add_resized(p, &resized, info, err);
+    if (s != SL_OK) sl_fail_context(err, s, "%s", path);
+    sl_picture_free(&picture);
+    sl_picture_free(&resized);
+    return s;
+}
+
+static bool add_features(sl_prompt *p, int picture)
+{
+    int64_t features = (int64_t)p->grids[picture].rows * p->grids[picture].cols / 4;
+    bool ok = sl_token_ids_reserve(&p->tokens, (size_t)features);
+    for (int64_t i = 0; ok && i < features; i++) ok = sl_token_ids_add(&p->tokens, p->config->ids.image_patch);
+    return ok;
+}
+
+static bool add_wrapped(sl_prompt *p, int picture)
+{
+    return sl_token_ids_add(&p->tokens, p->config->ids.image_start) && add_features(p, picture) &&
+           sl_token_ids_add(&p->tokens, p->config->ids.image_end);
+}
+
+sl_status sl_prompt_set_tokens(sl_prompt *p, const int32_t *ids, size_t n, sl_error *err)
+{
+    int marks = 0, next = 0;
+    for (size_t i = 0; i < n; i++) marks += ids[i] == p->config->ids.image_patch;
+    if (marks && marks != p->n_pictures)
+        return sl_fail(err, SL_ERR_ARGUMENT, "%d picture tokens for %d pictures", marks, p->n_pictures);
+    p->tokens.len = 0;
+    bool ok = true;
+    for (int i = 0; ok && !marks && i < p->n_pictures; i++) ok = add_wrapped(p, i);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = ids[i] == p->config->ids.image_patch ? add_features(p, next++) : sl_token_ids_add(&p->tokens, ids[i]);
+    if (!ok)
+        return sl_fail(err, SL_ERR_MEMORY, "the prompt is longer than the model's %d tokens",
+                       p->config->decoder.max_positions);
+    return SL_OK;
+}
+
+sl_status sl_prompt_batch(const sl_prompt *p, sl_batch **out, sl_error *err)
+{
+    int32_t cu[2] = {0, (int32_t)p->tokens.len};
+    sl_batch_spec spec = {
+        .tokens = p->tokens.data, .n_seqs = 1, .cu_seqlens = cu,
+        .n_pictures = p->n_pictures, .grids = p->grids, .patches = p->patches,
+    };
+    return sl_batch_new(p->config, &spec, out, err);
+}
