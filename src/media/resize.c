@@ -170,25 +170,22 @@ static void mix_rows(const int32_t *weights, int count, const uint8_t *in, size_
     }
 }
 
-/* Columns: rows first_row .. first_row + out->height - 1 of in. */
-static void resize_columns(const struct axis *a, const struct sl_picture *in, int first_row, int n_threads,
-                           struct sl_picture *out)
+/* The first pass: every row of in to the width of out. */
+static void resize_columns(const struct axis *a, const struct sl_picture *in, int n_threads, struct sl_picture *out)
 {
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < out->height; y++)
-        resize_row(a, in->rgb + (size_t)(first_row + y) * (size_t)in->width * 3,
-                   out->rgb + (size_t)y * (size_t)out->width * 3);
+        resize_row(a, in->rgb + (size_t)y * (size_t)in->width * 3, out->rgb + (size_t)y * (size_t)out->width * 3);
 }
 
-/* Rows; in starts at row first_row of the source. */
-static void resize_rows(const struct axis *a, const struct sl_picture *in, int first_row, int n_threads,
-                        struct sl_picture *out)
+/* The second pass: in and out are equally wide. */
+static void resize_rows(const struct axis *a, const struct sl_picture *in, int n_threads, struct sl_picture *out)
 {
     size_t n_bytes = (size_t)in->width * 3;
 #pragma omp parallel for num_threads(n_threads) schedule(static)
     for (int y = 0; y < out->height; y++)
-        mix_rows(a->weights + (size_t)y * a->stride, a->count[y], in->rgb + (size_t)(a->first[y] - first_row) * n_bytes,
-                 n_bytes, out->rgb + (size_t)y * n_bytes);
+        mix_rows(a->weights + (size_t)y * a->stride, a->count[y], in->rgb + (size_t)a->first[y] * n_bytes, n_bytes,
+                 out->rgb + (size_t)y * n_bytes);
 }
 
 sl_status sl_picture_resize(const struct sl_picture *in, int width, int height, sl_filter filter, int n_threads,
@@ -202,13 +199,10 @@ sl_status sl_picture_resize(const struct sl_picture *in, int width, int height, 
     status = axis_init(&columns, in->width, width, filter, err);
     if (!status) status = axis_init(&rows, in->height, height, filter, err);
     if (status) goto done;
-    /* The first pass makes only the rows that the second one reads: all, but for filters that do not touch a border. */
-    int first_row = rows.first[0];
-    int end_row = rows.first[height - 1] + rows.count[height - 1];
-    status = sl_picture_new(&middle, width, end_row - first_row, SL_PICTURE_MAX_PIXELS, err);
+    status = sl_picture_new(&middle, width, in->height, SL_PICTURE_MAX_PIXELS, err);
     if (status) goto done;
-    resize_columns(&columns, in, first_row, n_threads, &middle);
-    resize_rows(&rows, &middle, first_row, n_threads, out);
+    resize_columns(&columns, in, n_threads, &middle);
+    resize_rows(&rows, &middle, n_threads, out);
 done:
     axis_free(&columns);
     axis_free(&rows);
