@@ -386,7 +386,7 @@ sl_status sl_config_parse(const char *json, size_t n, sl_config *out, sl_error *
         .ids.bos = -1,
         .min_pixels = 4 * 784,
         .max_pixels = 5120 * 784,
-        .init_std = 0.02f,
+        .init_std = 0,
         .decoder.router_scale = 1,
     };
     if (n > MAX_CONFIG_BYTES) return sl_fail(err, SL_ERR_FORMAT, "config.json is over %d bytes", MAX_CONFIG_BYTES);

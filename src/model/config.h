@@ -79,7 +79,7 @@ typedef struct sl_config {
     sl_decoder_config decoder;
     sl_special_ids ids;
     int64_t min_pixels, max_pixels; /* min_pixels, max_pixels: of a resized picture */
-    float init_std;                 /* initializer_range */
+    float init_std;                 /* initializer_range; 0: the rule of docs/MODEL.md, section 7 */
 } sl_config;
 
 /* generation_config.json: how to sample when nobody says otherwise. */

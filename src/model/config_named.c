@@ -37,7 +37,7 @@ static void fill_common(sl_config *c)
                     .max_positions = 32768},
         .min_pixels = MIN_PIXELS,
         .max_pixels = MAX_PIXELS,
-        .init_std = 0.02f,
+        .init_std = 0,
     };
 }
 

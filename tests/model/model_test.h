@@ -6,6 +6,7 @@
 
 #include "test.h"
 
+#include "base/file.h"
 #include "base/rng.h"
 #include "model/model.h"
 #include "tensor/cpu/cpu.h"
