@@ -26,8 +26,7 @@ static const struct sl_cli_menu menu = {
     .n_commands = SL_CLI_COUNT(commands),
 };
 
-/* Says which kernels run and, when they are not the fastest ones, the reason: the first thing to ask when it is slow.
- */
+/* Says which kernels run and, when they are not the fastest ones, why: the first thing to ask of a slow run. */
 static int print_version(int argc, char **argv)
 {
     struct sl_cli_args args;
