@@ -95,7 +95,9 @@ static void read_shape(struct sl_json_object *o, struct sl_safetensors_tensor *t
     }
     t->n_dims = n ? (int)n : 1;
     for (size_t i = 0; i < SL_MAX_DIMS; i++) t->shape[i] = 1;
-    *numel = 1;
+    /* Products of any of the dimensions must fit, also beside one of 0: others will compute them. */
+    size_t span = 1;
+    bool empty = false;
     for (size_t i = 0; i < n; i++) {
         const json_t *dim = json_array_get(shape, i);
         if (!json_is_integer(dim) || json_integer_value(dim) < 0) {
@@ -103,11 +105,14 @@ static void read_shape(struct sl_json_object *o, struct sl_safetensors_tensor *t
             return;
         }
         t->shape[i] = json_integer_value(dim);
-        if (!sl_size_mul(*numel, (size_t)t->shape[i], numel)) {
+        if (t->shape[i] == 0) {
+            empty = true;
+        } else if (!sl_size_mul(span, (size_t)t->shape[i], &span) || span > INT64_MAX) {
             sl_json_fail(o, "shape", "too large");
             return;
         }
     }
+    *numel = empty ? 0 : span;
 }
 
 /* Reads "dtype" and returns the bytes of an element. */

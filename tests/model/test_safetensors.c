@@ -174,6 +174,8 @@ static void test_broken_files_are_refused_with_tensor_and_reason(void **state)
         {"{\"a\":" T("F32", "[1,1,1,1,1]", 0, 4) "}", 4, "shape: 5 dimensions, this program has at most 4"},
         {"{\"a\":" T("F32", "[4294967296,4294967296]", 0, 4) "}", 4, "shape: too large"},
         {"{\"a\":" T("F32", "[4611686018427387904]", 0, 0) "}", 0, "shape: too large"},
+        {"{\"a\":" T("U8", "[4294967296,2147483648,0]", 0, 0) "}", 0, "shape: too large"},
+        {"{\"a\":" T("U8", "[0,4294967296,2147483648]", 0, 0) "}", 0, "shape: too large"},
         {"{\"a\":" T("F32", "[1]", 0, 8) "}", 8, "data_offsets: 8 bytes, but the shape needs 4"},
         {"{\"a\":" T("F32", "[1]", 4, 0) "}", 4, "data_offsets: 4 to 0 is no range"},
         {"{\"a\":" T("F32", "[1]", -4, 0) "}", 4, "data_offsets: -4 to 0 is no range"},
