@@ -1,0 +1,55 @@
+/*
+ * bench.h: measurements of `seedling bench`: each is a rate and the fraction of a limit measured in the same run.
+ */
+#ifndef SL_CLI_BENCH_H
+#define SL_CLI_BENCH_H
+
+#include "base/error.h"
+#include "tensor/ops.h"
+
+/* One result. */
+struct sl_bench_row {
+    const char *bench; /* "gemm", "vision", ... */
+    char shape[80];
+    const char *dtype;
+    int threads;
+    double rate;
+    const char *unit; /* of rate and limit: "GFLOP/s", "GB/s" */
+    double limit;
+    double fraction; /* rate / limit */
+};
+
+/* What a measurement runs on and where its rows go. */
+struct sl_bench {
+    const sl_ops *ops;
+    void (*emit)(void *arg, const struct sl_bench_row *row);
+    void *arg;
+};
+
+enum { SL_BENCH_REPEATS = 5 };
+
+/* Returns the middle of n values (n >= 1), reordering them. */
+double sl_bench_median(double *values, int n);
+
+/* Fills in threads and fraction and emits. */
+void sl_bench_emit(const struct sl_bench *b, struct sl_bench_row row);
+
+/* Products of the shapes in bf16, f32 and int8, packing of the activations included. */
+sl_status sl_bench_gemm(const struct sl_bench *b, sl_error *err);
+
+/* The slots of the ops table that are bound by memory, and attention. */
+sl_status sl_bench_ops(const struct sl_bench *b, sl_error *err);
+
+/* Seed-ViT (532M) with random weights on one 1008 x 756 picture, bf16: the whole forward pass. */
+sl_status sl_bench_vision(const struct sl_bench *b, sl_error *err);
+
+/* 1,024 tokens through a dense decoder of 2B parameters, bf16. */
+sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err);
+
+/* The same decoder one token at a time, bf16 and int8 weights: bytes of weights and cache read, against memory. */
+sl_status sl_bench_decode(const struct sl_bench *b, sl_error *err);
+
+/* Forward, backward and AdamW of `mini` on packed sequences of 2,048 tokens with pictures. */
+sl_status sl_bench_train(const struct sl_bench *b, sl_error *err);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * cmd_bench.c: `seedling bench`: speed on this machine, as rates and as fractions of limits measured in the same run.
+ */
+#include "cli/bench.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "tensor/cpu/cpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef sl_status bench_fn(const struct sl_bench *b, sl_error *err);
+
+static const struct {
+    const char *name;
+    bench_fn *run;
+} benches[] = {
+    {"gemm", sl_bench_gemm},       {"ops", sl_bench_ops},       {"vision", sl_bench_vision},
+    {"prefill", sl_bench_prefill}, {"decode", sl_bench_decode}, {"train", sl_bench_train},
+};
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double sl_bench_median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, compare);
+    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
+void sl_bench_emit(const struct sl_bench *b, struct sl_bench_row row)
+{
+    row.threads = b->ops->n_threads;
+    row.fraction = row.limit > 0 ? row.rate / row.limit : 0;
+    b->emit(b->arg, &row);
+}
+
+static void print_json(void *arg, const struct sl_bench_row *r)
+{
+    (void)arg;
+    printf("{\"bench\":\"%s\",\"shape\":\"%s\",\"dtype\":\"%s\",\"threads\":%d,\"rate\":%.1f,\"unit\":\"%s\","
+           "\"limit\":%.1f,\"fraction\":%.3f}\n",
+           r->bench, r->shape, r->dtype, r->threads, r->rate, r->unit, r->limit, r->fraction);
+    fflush(stdout);
+}
+
+static void print_row(void *arg, const struct sl_bench_row *r)
+{
+    (void)arg;
+    printf("%-8s %-38s %-5s %9.1f of %8.1f %-8s %5.1f %%\n", r->bench, r->shape, r->dtype, r->rate, r->limit, r->unit,
+           100 * r->fraction);
+    fflush(stdout);
+}
+
+/* Returns the index of a bench, or -1. */
+static int find_bench(const char *name)
+{
+    for (int i = 0; i < SL_CLI_COUNT(benches); i++)
+        if (strcmp(name, benches[i].name) == 0) return i;
+    return -1;
+}
+
+int sl_cmd_bench(int argc, char **argv)
+{
+    int64_t threads = 0;
+    bool json = false;
+    const struct sl_cli_spec spec = {
+        .name = "bench",
+        .args = "[gemm|ops|vision|prefill|decode|train]...",
+        .about = "Measures speed on this machine. Each row is a rate and the fraction of a limit measured in the same run:\n"
+                 "register-resident products for compute, a streaming read for memory. Without a name, all of them run,\n"
+                 "which takes two to three minutes and 20 GB of memory.",
+        .example = "seedling bench gemm\nseedling bench vision decode --json --threads 1",
+        .max_args = 16,
+        .threads = &threads, .json = &json,
+    };
+    struct sl_cli_args args;
+    int rc = sl_cli_parse(&spec, argc, argv, &args);
+    if (rc != SL_CLI_RUN) return rc;
+    for (int i = 0; i < args.n; i++)
+        if (find_bench(args.items[i]) < 0)
+            return sl_cli_usage("bench", "no bench '%s'; there are gemm, ops, vision, prefill, decode, train",
+                                args.items[i]);
+    sl_error err = {0};
+    sl_ops *ops = NULL;
+    if (sl_cpu_ops_default((int)threads, &ops, &err) != SL_OK) return sl_cli_failed("bench", "%s", err.message);
+    struct sl_bench b = {.ops = ops, .emit = json ? print_json : print_row};
+    if (!json) printf("seedling %s, kernels %s, %d threads\n", sl_version(), ops->name, ops->n_threads);
+    int n = args.n ? args.n : SL_CLI_COUNT(benches);
+    sl_status s = SL_OK;
+    for (int i = 0; i < n && s == SL_OK; i++) s = benches[args.n ? find_bench(args.items[i]) : i].run(&b, &err);
+    sl_cpu_ops_free(ops);
+    return s == SL_OK ? SL_EXIT_OK : sl_cli_failed("bench", "%s", err.message);
+}
