@@ -7,7 +7,6 @@
 #include "tensor/cpu/cpu.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef sl_status bench_fn(const struct sl_bench *b, sl_error *err);
@@ -19,25 +18,6 @@ static const struct {
     {"gemm", sl_bench_gemm},       {"ops", sl_bench_ops},       {"vision", sl_bench_vision},
     {"prefill", sl_bench_prefill}, {"decode", sl_bench_decode}, {"train", sl_bench_train},
 };
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double sl_bench_median(double *values, int n)
-{
-    qsort(values, (size_t)n, sizeof *values, compare);
-    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
-}
-
-void sl_bench_emit(const struct sl_bench *b, struct sl_bench_row row)
-{
-    row.threads = b->ops->n_threads;
-    row.fraction = row.limit > 0 ? row.rate / row.limit : 0;
-    b->emit(b->arg, &row);
-}
 
 static void print_json(void *arg, const struct sl_bench_row *r)
 {
