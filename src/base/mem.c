@@ -8,17 +8,25 @@
 
 bool sl_size_mul(size_t a, size_t b, size_t *out)
 {
-    return !__builtin_mul_overflow(a, b, out);
+    size_t product;
+    if (__builtin_mul_overflow(a, b, &product)) return false;
+    *out = product;
+    return true;
 }
 
 bool sl_size_add(size_t a, size_t b, size_t *out)
 {
-    return !__builtin_add_overflow(a, b, out);
+    size_t sum;
+    if (__builtin_add_overflow(a, b, &sum)) return false;
+    *out = sum;
+    return true;
 }
 
 void *sl_alloc_array(size_t n, size_t size)
 {
-    return calloc(n ? n : 1, size ? size : 1);
+    size_t bytes;
+    if (!sl_size_mul(n, size, &bytes)) return NULL;
+    return calloc(bytes ? bytes : 1, 1);
 }
 
 bool sl_grow_array(void **items, size_t *cap, size_t need, size_t size, size_t ceiling)
