@@ -28,11 +28,14 @@ static float largest(const float *x, int64_t n)
     return max;
 }
 
+/* Sum of exp(x - max) of n; fetches the n elements behind them, which the next block reads. */
 static float sum_exp(const float *x, int64_t n, float max)
 {
     vf m = vf_set1(max), s0 = vf_set1(0), s1 = s0;
     int64_t j = 0;
     for (; j + 2 * VW <= n; j += 2 * VW) {
+        __builtin_prefetch(x + n + j);
+        if (VW == 16) __builtin_prefetch(x + n + j + VW);
         s0 += vf_exp(vf_load(x + j) - m);
         s1 += vf_exp(vf_load(x + j + VW) - m);
     }
