@@ -92,6 +92,7 @@ static void axis_free(struct axis *a)
     free(a->weights);
 }
 
+/* Release with axis_free, also after a failure. */
 static sl_status axis_init(struct axis *a, int n_in, int n_out, sl_filter filter, sl_error *err)
 {
     const double ratio = (double)n_in / n_out;
@@ -106,7 +107,6 @@ static sl_status axis_init(struct axis *a, int n_in, int n_out, sl_filter filter
         sl_size_mul((size_t)n_out, a->stride, &n_weights) ? sl_alloc_array(n_weights, sizeof *a->weights) : NULL;
     if (!exact || !a->first || !a->count || !a->weights) {
         free(exact);
-        axis_free(a);
         return sl_fail(err, SL_ERR_MEMORY, "no memory to resize a picture");
     }
     for (int i = 0; i < n_out; i++) {
