@@ -34,12 +34,13 @@ static sl_status compile(struct compiled_split *c, const struct sl_split *split,
     if (!c->split.pattern) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a pattern");
     struct sl_buf translated = SL_BUF_INIT(1 << 20);
     sl_status status = SL_OK;
-    uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C;
+    uint32_t options = PCRE2_UTF;
     if (split->literal) {
         options |= PCRE2_LITERAL;
         sl_buf_addstr(&translated, split->pattern);
     } else {
-        options |= PCRE2_UCP;
+        /* \C would match a part of a character. */
+        options |= PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
         status = sl_regex_to_pcre2(split->pattern, &translated, err);
         if (status) goto out;
     }
