@@ -12,14 +12,14 @@
 
 /* Seed-ViT. JSON object "vision_config", key names in the comments. */
 typedef struct sl_vit_config {
-    int patch_size;   /* patch_size: pixels, 14 */
-    int hidden;       /* hidden_size */
-    int depth;        /* num_hidden_layers */
-    int n_heads;      /* num_attention_heads; head_dim = hidden / n_heads, a multiple of 8 */
-    int mlp_hidden;   /* intermediate_size */
-    float norm_eps;   /* layer_norm_eps */
-    float rope_theta; /* rope_theta */
-    sl_act act;       /* hidden_act: "gelu" (exact), "gelu_tanh" */
+    int patch_size;        /* patch_size: pixels, 14 */
+    int hidden;            /* hidden_size */
+    int depth;             /* num_hidden_layers */
+    int n_heads;           /* num_attention_heads; head_dim = hidden / n_heads, a multiple of 8 */
+    int mlp_hidden;        /* intermediate_size */
+    float norm_eps;        /* layer_norm_eps */
+    float rope_theta;      /* rope_theta */
+    sl_act act;            /* hidden_act: "gelu" (exact), "gelu_tanh" */
     float mean[3], std[3]; /* image_mean, image_std: of RGB in [0, 1] */
 } sl_vit_config;
 

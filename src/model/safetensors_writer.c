@@ -168,10 +168,11 @@ static json_t *shard_header(const sl_safetensors_writer *w)
         const struct entry *e = &w->entries[i];
         json_t *shape = json_array();
         for (int d = 0; d < e->n_dims; d++) failed |= json_array_append_new(shape, json_integer(e->shape[d]));
+        size_t end = offset + e->bytes;
         json_t *tensor = json_pack("{s:s,s:o,s:[I,I]}", "dtype", sl_dtype_name(e->dtype), "shape", shape,
-                                   "data_offsets", (json_int_t)offset, (json_int_t)(offset + e->bytes));
+                                   "data_offsets", (json_int_t)offset, (json_int_t)end);
         failed |= json_object_set_new(header, e->name, tensor);
-        offset += e->bytes;
+        offset = end;
     }
     if (!failed) return header;
     json_decref(header);
