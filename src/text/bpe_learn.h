@@ -27,7 +27,7 @@ struct sl_bpe_learn {
  * count becomes a token; of equal counts the pair with the lower left id, then the lower right id. So the result
  * depends on the counts alone, never on the words' order. Token ids are the bytes 0-255 and then 256, 257, ... in the
  * order of making. Fills tokens (initialised, empty: string i is token i's bytes) and *merges (owned, free), *n_merges.
- * Two pairs may make the same bytes: then the second merge makes no new token.
+ * Should two pairs make the same bytes, the second merge makes no new token.
  */
 sl_status sl_bpe_learn(const struct sl_bpe_learn *job, struct sl_bytes_map *tokens, struct sl_bpe_merge **merges,
                        size_t *n_merges, sl_error *err);
