@@ -163,6 +163,21 @@ static void sigmoid_contrastive_is_its_formula_in_double(void **state)
         }
 }
 
+/* One pair at a time, so that no sum hides an error of the softplus: negative pairs, z from -20 to 20. */
+static void softplus_is_accurate_everywhere(void **state)
+{
+    const struct kt_levels *l = *state;
+    const int32_t row = 0, col = 1;
+    for (int level = 0; level < l->n_levels; level++)
+        for (int i = -400; i <= 400; i++) {
+            float z = (float)i / 20, d = z, loss;
+            double sums[2] = {0, 0};
+            l->ops[level][0]->sigmoid_contrastive(l->ops[level][0], 1, 1, &d, &row, &col, 1, 0, 1, &loss, sums);
+            assert_true(fabs(loss - softplus(z)) <= 1e-6 * softplus(z));
+            assert_true(fabs(d - 1 / (1 + exp(-(double)z))) <= 1e-6 / (1 + exp(-(double)z)));
+        }
+}
+
 /* More elements than the kernels handle in one go, so that their outermost loop turns twice. */
 static void sum_squares_is_exact_in_double_for_any_thread_count(void **state)
 {
@@ -324,6 +339,7 @@ int main(void)
         cmocka_unit_test(cross_entropy_is_log_softmax_in_double),
         cmocka_unit_test(cross_entropy_survives_masked_logits),
         cmocka_unit_test(sigmoid_contrastive_is_its_formula_in_double),
+        cmocka_unit_test(softplus_is_accurate_everywhere),
         cmocka_unit_test(sum_squares_is_exact_in_double_for_any_thread_count),
         cmocka_unit_test(adamw_follows_the_formula_in_double),
         cmocka_unit_test(gradients_are_the_derivatives),
