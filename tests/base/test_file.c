@@ -151,6 +151,22 @@ static void test_abort_keeps_the_old_file(void **state)
     assert_int_equal(entries_of(dir), 1);
 }
 
+static void test_what_a_killed_save_left_is_taken_over(void **state)
+{
+    (void)state;
+    sl_error err;
+    const char *dir = test_temp_path("leftover");
+    assert_sl_ok(sl_dir_make(dir, &err), &err);
+    test_write_file(test_temp_path("leftover/f.tmp"), "a long half-written file", 24);
+    const char *path = test_temp_path("leftover/f");
+    assert_sl_ok(sl_file_write(path, "short", 5, &err), &err);
+    struct sl_buf b = SL_BUF_INIT(100);
+    read_back(path, &b);
+    assert_string_equal(sl_buf_str(&b), "short");
+    sl_buf_release(&b);
+    assert_int_equal(entries_of(dir), 1);
+}
+
 static void test_a_second_writer_of_a_path_is_refused(void **state)
 {
     (void)state;
@@ -281,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_read_crosses_chunks),
         cmocka_unit_test(test_write_replaces_and_leaves_no_temporary),
         cmocka_unit_test(test_abort_keeps_the_old_file),
+        cmocka_unit_test(test_what_a_killed_save_left_is_taken_over),
         cmocka_unit_test(test_a_second_writer_of_a_path_is_refused),
         cmocka_unit_test(test_a_write_error_is_kept_for_commit),
         cmocka_unit_test(test_writing_over_a_device_or_folder_is_refused),

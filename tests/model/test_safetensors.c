@@ -292,6 +292,31 @@ static void test_writes_the_bytes_of_an_independent_program(void **state)
     sl_buf_release(&theirs);
 }
 
+static void test_data_starts_on_eight_bytes(void **state)
+{
+    (void)state;
+    const char *path = test_temp_path("padded.safetensors");
+    const int64_t shape[1] = {1};
+    char name[10] = "";
+    sl_error err;
+    for (size_t n = 1; n < sizeof name; n++) {
+        name[n - 1] = 'n';
+        sl_safetensors_writer *w;
+        assert_sl_ok(sl_safetensors_writer_new(&w, &err), &err);
+        assert_sl_ok(sl_safetensors_writer_declare(w, name, SL_U8, 1, shape, &err), &err);
+        assert_sl_ok(sl_safetensors_writer_begin_file(w, path, &err), &err);
+        sl_safetensors_writer_add(w, name, "x", 1);
+        assert_sl_ok(sl_safetensors_writer_commit(&w, &err), &err);
+        struct sl_buf b = SL_BUF_INIT(1 << 16);
+        assert_sl_ok(sl_file_read(path, &b, &err), &err);
+        assert_int_equal(b.len % 8, 1);
+        sl_buf_release(&b);
+        sl_safetensors *st = open_checkpoint(path);
+        assert_int_equal(sl_safetensors_find(st, name)->data[0], 'x');
+        sl_safetensors_close(&st);
+    }
+}
+
 /* What test_wrong_data_leaves_the_old_file does wrong. */
 enum mistake { TOO_LITTLE, TOO_MUCH, WRONG_ORDER, AFTER_THE_END, GIVEN_UP, N_MISTAKES };
 
@@ -545,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_header_lengths_are_checked_against_the_file),
         cmocka_unit_test(test_every_truncation_is_noticed_and_named),
         cmocka_unit_test(test_writes_the_bytes_of_an_independent_program),
+        cmocka_unit_test(test_data_starts_on_eight_bytes),
         cmocka_unit_test(test_wrong_data_leaves_the_old_file),
         cmocka_unit_test(test_impossible_declarations_are_refused),
         cmocka_unit_test(test_folders_change_between_one_file_and_shards),
