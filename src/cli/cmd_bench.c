@@ -51,12 +51,14 @@ int sl_cmd_bench(int argc, char **argv)
     const struct sl_cli_spec spec = {
         .name = "bench",
         .args = "[gemm|ops|vision|prefill|decode|train]...",
-        .about = "Measures speed on this machine. Each row is a rate and the fraction of a limit measured in the same run:\n"
-                 "register-resident products for compute, a streaming read for memory. Without a name, all of them run,\n"
-                 "which takes two to three minutes and 20 GB of memory.",
+        .about =
+            "Measures speed on this machine. Each row is a rate and the fraction of a limit measured in the same run:\n"
+            "register-resident products for compute, a streaming read for memory. Without a name, all of them run,\n"
+            "which takes two to three minutes and 20 GB of memory.",
         .example = "seedling bench gemm\nseedling bench vision decode --json --threads 1",
         .max_args = 16,
-        .threads = &threads, .json = &json,
+        .threads = &threads,
+        .json = &json,
     };
     struct sl_cli_args args;
     int rc = sl_cli_parse(&spec, argc, argv, &args);

@@ -77,12 +77,14 @@ static void print_parts(const struct info *i)
            v->patch_size);
     printf("  adapter       %10s   2x2 %s, %d wide\n", count_text((double)i->params.adapter, a, sizeof a),
            ad->merge == SL_MERGE_CONCAT ? "concatenation" : "average", ad->hidden);
-    printf("  decoder       %10s   %d layers x %d, %d/%d heads of %d", count_text((double)i->params.decoder_total, a, sizeof a),
-           d->depth, d->hidden, d->n_heads, d->n_kv_heads, d->head_dim);
+    printf("  decoder       %10s   %d layers x %d, %d/%d heads of %d",
+           count_text((double)i->params.decoder_total, a, sizeof a), d->depth, d->hidden, d->n_heads, d->n_kv_heads,
+           d->head_dim);
     if (d->n_experts) printf(", top %d of %d experts of %d", d->top_k, d->n_experts, d->expert_hidden);
     if (d->shared_hidden) printf(" + shared %d", d->shared_hidden);
     if (d->n_dense_layers) printf(", first %d dense of %d", d->n_dense_layers, d->mlp_hidden);
-    printf("\n  vocabulary    %10d   embedding %s, %s\n", d->vocab, count_text((double)i->params.embedding, a, sizeof a),
+    printf("\n  vocabulary    %10d   embedding %s, %s\n", d->vocab,
+           count_text((double)i->params.embedding, a, sizeof a),
            d->tie_embeddings ? "tied" : "output projection apart");
     printf("  context       %10d   tokens\n\n", d->max_positions);
 }
@@ -96,13 +98,13 @@ static void print_costs(const struct info *i, const struct info_options *o)
     printf("  KV cache      %12s   a token; %s for the whole context\n",
            bytes_text((double)i->kv_token_bytes, a, sizeof a),
            bytes_text((double)i->kv_token_bytes * i->config.decoder.max_positions, b, sizeof b));
-    printf("  text token    %12s\n",
-           flops_text(i->token.decoder_flops + i->token.head_flops, a, sizeof a));
+    printf("  text token    %12s\n", flops_text(i->token.decoder_flops + i->token.head_flops, a, sizeof a));
     printf("  picture       %12s   %d x %d: %d patches, %d tokens; work space %s\n\n",
            flops_text(i->picture.vision_flops, a, sizeof a), i->width, i->height, i->grid.rows * i->grid.cols, features,
            bytes_text((double)i->picture.work_bytes, b, sizeof b));
     printf("a training step in %s of %lld x %lld tokens with %lld picture%s each%s\n", o->type, (long long)o->seqs,
-           (long long)o->tokens, (long long)o->pictures, o->pictures == 1 ? "" : "s", o->recompute ? ", blocks recomputed" : "");
+           (long long)o->tokens, (long long)o->pictures, o->pictures == 1 ? "" : "s",
+           o->recompute ? ", blocks recomputed" : "");
     printf("  weights       %12s   f32 masters and gradients, packed copies\n",
            bytes_text((double)i->train.weights, a, sizeof a));
     printf("  AdamW         %12s\n", bytes_text((double)i->train.moments, a, sizeof a));
@@ -181,25 +183,44 @@ int sl_cmd_info(int argc, char **argv)
 {
     struct info_options o = {.type = "bf16", .picture = "1008x756", .seqs = 8, .tokens = 2048, .pictures = 1};
     const struct sl_cli_option options[] = {
-        {.name = "type", .arg = "TYPE", .help = "type of weights and activations", .choices = "f32|bf16",
+        {.name = "type",
+         .arg = "TYPE",
+         .help = "type of weights and activations",
+         .choices = "f32|bf16",
          .string = &o.type},
-        {.name = "picture", .arg = "WxH", .help = "size of a picture after resizing: multiples of 28",
+        {.name = "picture",
+         .arg = "WxH",
+         .help = "size of a picture after resizing: multiples of 28",
          .string = &o.picture},
-        {.name = "seqs", .arg = "N", .help = "sequences in a training step", .min = 1, .max = 65536, .integer = &o.seqs},
+        {.name = "seqs",
+         .arg = "N",
+         .help = "sequences in a training step",
+         .min = 1,
+         .max = 65536,
+         .integer = &o.seqs},
         {.name = "tokens", .arg = "N", .help = "tokens in a sequence", .min = 1, .max = 1 << 20, .integer = &o.tokens},
-        {.name = "pictures", .arg = "N", .help = "pictures in a sequence", .min = 0, .max = 1024,
+        {.name = "pictures",
+         .arg = "N",
+         .help = "pictures in a sequence",
+         .min = 0,
+         .max = 1024,
          .integer = &o.pictures},
         {.name = "recompute", .help = "recompute blocks in backward instead of keeping them", .flag = &o.recompute},
     };
     const struct sl_cli_spec spec = {
         .name = "info",
         .args = "MODEL",
-        .about = "Prints the parameters of each part, the memory that inference and a training step take, and the FLOPs\n"
-                 "of a text token and of a picture. MODEL is a folder or a configuration: nano, mini, base, seed1.5-vl.\n"
-                 "Nothing of the model's size is allocated: numbers come from a dry run of the model's own code.",
+        .about =
+            "Prints the parameters of each part, the memory that inference and a training step take, and the FLOPs\n"
+            "of a text token and of a picture. MODEL is a folder or a configuration: nano, mini, base, seed1.5-vl.\n"
+            "Nothing of the model's size is allocated: numbers come from a dry run of the model's own code.",
         .example = "seedling info seed1.5-vl\nseedling info mini --seqs 4 --pictures 2 --picture 448x448 --recompute",
-        .min_args = 1, .max_args = 1,
-        .options = options, .n_options = SL_CLI_COUNT(options), .threads = &o.threads, .json = &o.json,
+        .min_args = 1,
+        .max_args = 1,
+        .options = options,
+        .n_options = SL_CLI_COUNT(options),
+        .threads = &o.threads,
+        .json = &o.json,
     };
     struct sl_cli_args args;
     struct info i = {0};

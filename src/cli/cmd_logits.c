@@ -183,30 +183,46 @@ int sl_cmd_logits(int argc, char **argv)
 {
     struct logits_options o = {.type = "f32"};
     const struct sl_cli_option options[] = {
-        {.name = "image", .short_name = 'i', .arg = "PICTURE", .help = "a PNG or JPEG; may be given several times",
+        {.name = "image",
+         .short_name = 'i',
+         .arg = "PICTURE",
+         .help = "a PNG or JPEG; may be given several times",
          .list = &o.pictures},
-        {.name = "prompt", .arg = "TEXT", .help = "text, special tokens included; needs MODEL/tokenizer.json",
+        {.name = "prompt",
+         .arg = "TEXT",
+         .help = "text, special tokens included; needs MODEL/tokenizer.json",
          .string = &o.prompt},
         {.name = "tokens", .arg = "1,2,3", .help = "token ids instead of text", .string = &o.tokens},
-        {.name = "out", .arg = "F.safetensors", .help = "where logits, vision features and token ids go",
+        {.name = "out",
+         .arg = "F.safetensors",
+         .help = "where logits, vision features and token ids go",
          .string = &o.out},
         {.name = "dump", .arg = "DIR", .help = "also writes every block's output, one file each", .string = &o.dump},
-        {.name = "type", .arg = "TYPE", .help = "type of weights and activations", .choices = "f32|bf16",
+        {.name = "type",
+         .arg = "TYPE",
+         .help = "type of weights and activations",
+         .choices = "f32|bf16",
          .string = &o.type},
-        {.name = "seed", .arg = "N", .help = "of the initial weights when MODEL is a configuration's name",
+        {.name = "seed",
+         .arg = "N",
+         .help = "of the initial weights when MODEL is a configuration's name",
          .integer = &o.seed},
     };
     const struct sl_cli_spec spec = {
         .name = "logits",
         .args = "MODEL",
-        .about = "Writes what the model computes for a prompt: every position's logits (`logits`: tokens x vocabulary,\n"
-                 "f32), the picture features after the adapter (`vision`) and the token ids (`tokens`). Each\n"
-                 "<|image_patch|> in the prompt stands for the next picture; without any, pictures come first.\n"
-                 "docs/MODEL.md, section 10, names what --dump writes.",
+        .about =
+            "Writes what the model computes for a prompt: every position's logits (`logits`: tokens x vocabulary,\n"
+            "f32), the picture features after the adapter (`vision`) and the token ids (`tokens`). Each\n"
+            "<|image_patch|> in the prompt stands for the next picture; without any, pictures come first.\n"
+            "docs/MODEL.md, section 10, names what --dump writes.",
         .example = "seedling logits nano --tokens 1,2,3 --out logits.safetensors\n"
                    "seedling logits DIR -i cat.jpg --prompt 'What is this?' --out logits.safetensors --dump blocks",
-        .min_args = 1, .max_args = 1,
-        .options = options, .n_options = SL_CLI_COUNT(options), .threads = &o.threads,
+        .min_args = 1,
+        .max_args = 1,
+        .options = options,
+        .n_options = SL_CLI_COUNT(options),
+        .threads = &o.threads,
     };
     struct sl_cli_args args;
     int rc = sl_cli_parse(&spec, argc, argv, &args);

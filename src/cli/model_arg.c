@@ -21,8 +21,7 @@ sl_status sl_cli_model_config(const char *model, sl_config *out, sl_error *err)
     return sl_fail(err, SL_ERR_ARGUMENT, "%s is neither a folder nor a configuration (%s)", model, names);
 }
 
-sl_status sl_cli_model_open(const char *model, const sl_weight_plan *plan, uint64_t seed, sl_model **out,
-                            sl_error *err)
+sl_status sl_cli_model_open(const char *model, const sl_weight_plan *plan, uint64_t seed, sl_model **out, sl_error *err)
 {
     if (sl_dir_exists(model)) return sl_model_open(model, plan, out, err);
     sl_config config;

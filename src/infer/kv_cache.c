@@ -10,12 +10,12 @@
 struct sl_kv_cache {
     int depth, n_pages, max_seqs, n_free;
     struct sl_arena memory;
-    int32_t *free_pages;          /* (n_pages), the first n_free are free */
-    void **pages;                 /* (depth, 2, n_pages): k pages, then v pages of each layer */
-    sl_attention_paged *layers;   /* (depth) */
+    int32_t *free_pages;        /* (n_pages), the first n_free are free */
+    void **pages;               /* (depth, 2, n_pages): k pages, then v pages of each layer */
+    sl_attention_paged *layers; /* (depth) */
     sl_decoder_cache view;
-    const int32_t **page_table;   /* (max_seqs) */
-    int32_t *lengths;             /* (max_seqs) */
+    const int32_t **page_table; /* (max_seqs) */
+    int32_t *lengths;           /* (max_seqs) */
 };
 
 static size_t half_page_bytes(const sl_decoder_config *c, sl_dtype dt)
@@ -64,7 +64,9 @@ sl_status sl_kv_cache_new(const sl_decoder_config *c, sl_dtype dt, int n_pages, 
         k->layers[l] = (sl_attention_paged){
             .k_pages = k->pages + (size_t)(2 * l) * (size_t)n_pages,
             .v_pages = k->pages + (size_t)(2 * l + 1) * (size_t)n_pages,
-            .page_table = k->page_table, .page_size = SL_KV_PAGE_SIZE, .lengths = k->lengths,
+            .page_table = k->page_table,
+            .page_size = SL_KV_PAGE_SIZE,
+            .lengths = k->lengths,
         };
     k->view.layers = k->layers;
     *out = k;

@@ -115,8 +115,12 @@ sl_status sl_prompt_batch(const sl_prompt *p, sl_batch **out, sl_error *err)
 {
     int32_t cu[2] = {0, (int32_t)p->tokens.len};
     sl_batch_spec spec = {
-        .tokens = p->tokens.data, .n_seqs = 1, .cu_seqlens = cu,
-        .n_pictures = p->n_pictures, .grids = p->grids, .patches = p->patches,
+        .tokens = p->tokens.data,
+        .n_seqs = 1,
+        .cu_seqlens = cu,
+        .n_pictures = p->n_pictures,
+        .grids = p->grids,
+        .patches = p->patches,
     };
     return sl_batch_new(p->config, &spec, out, err);
 }

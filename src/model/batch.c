@@ -19,8 +19,8 @@ static sl_status count_patches(const sl_batch_spec *s, int64_t *patches, sl_erro
     for (int i = 0; i < s->n_pictures; i++) {
         sl_grid g = s->grids[i];
         if (g.rows <= 0 || g.cols <= 0 || g.rows % 2 || g.cols % 2 || g.rows > 1 << 15 || g.cols > 1 << 15)
-            return sl_fail(err, SL_ERR_ARGUMENT, "picture %d: a grid of %d x %d patches; both must be even and positive",
-                           i, g.rows, g.cols);
+            return sl_fail(err, SL_ERR_ARGUMENT,
+                           "picture %d: a grid of %d x %d patches; both must be even and positive", i, g.rows, g.cols);
         *patches += (int64_t)g.rows * g.cols;
     }
     if (*patches > INT32_MAX) return sl_fail(err, SL_ERR_ARGUMENT, "%lld patches are too many", (long long)*patches);
@@ -103,10 +103,20 @@ sl_status sl_batch_new(const sl_config *c, const sl_batch_spec *s, sl_batch **ou
         cu_patches[i + 1] = (int32_t)((at - patch_pos) / 2);
     }
     o->batch = (sl_batch){
-        .n_tokens = n, .tokens = tok, .grad_tokens = grad, .positions = pos, .n_seqs = s->n_seqs, .cu_seqlens = cu,
-        .targets = s->targets ? target : NULL, .loss_weights = s->targets ? (float *)weight : NULL,
-        .n_patches = patches, .patches = s->patches, .patch_positions = patch_pos,
-        .n_pictures = s->n_pictures, .cu_patches = cu_patches, .feature_rows = rows,
+        .n_tokens = n,
+        .tokens = tok,
+        .grad_tokens = grad,
+        .positions = pos,
+        .n_seqs = s->n_seqs,
+        .cu_seqlens = cu,
+        .targets = s->targets ? target : NULL,
+        .loss_weights = s->targets ? (float *)weight : NULL,
+        .n_patches = patches,
+        .patches = s->patches,
+        .patch_positions = patch_pos,
+        .n_pictures = s->n_pictures,
+        .cu_patches = cu_patches,
+        .feature_rows = rows,
     };
     *out = &o->batch;
     return SL_OK;

@@ -20,16 +20,16 @@ typedef struct sl_batch {
     const int32_t *grad_tokens; /* (n_tokens): as tokens, -1 where a feature stands */
     const int32_t *positions;   /* (n_tokens): from 0 in each sequence, or from the cache's length on */
     int n_seqs;
-    const int32_t *cu_seqlens;  /* (n_seqs + 1) */
-    const int32_t *targets;     /* (n_tokens): -1 none; NULL without a loss */
-    const float *loss_weights;  /* (n_tokens): normalised to sum 1 over positions with a target */
+    const int32_t *cu_seqlens; /* (n_seqs + 1) */
+    const int32_t *targets;    /* (n_tokens): -1 none; NULL without a loss */
+    const float *loss_weights; /* (n_tokens): normalised to sum 1 over positions with a target */
 
     int64_t n_patches;
     const float *patches;           /* (n_patches, 3 * patch_size^2), normalised pixels */
     const int32_t *patch_positions; /* (n_patches, 2): row and column in the picture's patch grid */
     int n_pictures;
-    const int32_t *cu_patches;      /* (n_pictures + 1): where each picture's patches start */
-    const int32_t *feature_rows;    /* (n_patches / 4): the token row that each feature replaces */
+    const int32_t *cu_patches;   /* (n_pictures + 1): where each picture's patches start */
+    const int32_t *feature_rows; /* (n_patches / 4): the token row that each feature replaces */
 } sl_batch;
 
 /* A picture's patch grid: rows and columns, both even. */
@@ -41,10 +41,10 @@ typedef struct sl_grid {
 typedef struct sl_batch_spec {
     const int32_t *tokens; /* image_patch tokens already repeated, one for each feature */
     int n_seqs;
-    const int32_t *cu_seqlens;    /* (n_seqs + 1) */
+    const int32_t *cu_seqlens;     /* (n_seqs + 1) */
     const int32_t *first_position; /* (n_seqs), or NULL: every sequence starts at 0 */
-    const int32_t *targets;       /* or NULL */
-    const float *loss_weights;    /* raw, >= 0; NULL: 1 */
+    const int32_t *targets;        /* or NULL */
+    const float *loss_weights;     /* raw, >= 0; NULL: 1 */
     int n_pictures;
     const sl_grid *grids; /* (n_pictures) */
     const float *patches; /* borrowed as long as the batch; NULL for a dry run */

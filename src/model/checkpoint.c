@@ -184,8 +184,11 @@ sl_status sl_model_load(sl_model *m, const char *dir, sl_error *err)
         if (each > most) most = each;
     }
     struct loader l = {
-        .model = m, .file = file, .used = sl_alloc_array(sl_safetensors_count(file), sizeof(bool)),
-        .values = malloc(most * sizeof(float)), .err = err,
+        .model = m,
+        .file = file,
+        .used = sl_alloc_array(sl_safetensors_count(file), sizeof(bool)),
+        .values = malloc(most * sizeof(float)),
+        .err = err,
     };
     if (!l.used || !l.values)
         s = sl_fail(err, SL_ERR_MEMORY, "out of memory while loading");
@@ -226,7 +229,8 @@ static sl_status declare_rows(const sl_model *m, sl_safetensors_writer *w, sl_dt
         const sl_weight_row *r = &m->weights.rows[i];
         if ((saved_type(r, type) == SL_F32) != f32) continue;
         int64_t dims[3] = {r->w.groups, r->w.n, r->w.k};
-        sl_status s = sl_safetensors_writer_declare(w, r->name, saved_type(r, type), r->n_dims, dims + 3 - r->n_dims, err);
+        sl_status s =
+            sl_safetensors_writer_declare(w, r->name, saved_type(r, type), r->n_dims, dims + 3 - r->n_dims, err);
         if (s != SL_OK) return s;
     }
     return SL_OK;

@@ -59,8 +59,8 @@ sl_status sl_batch_plan(const sl_config *c, int n_seqs, int tokens, int pictures
 {
     int64_t features = (int64_t)grid.rows * grid.cols / 4 * pictures;
     if (tokens && features > tokens)
-        return sl_fail(err, SL_ERR_ARGUMENT, "%lld picture tokens do not fit into sequences of %d",
-                       (long long)features, tokens);
+        return sl_fail(err, SL_ERR_ARGUMENT, "%lld picture tokens do not fit into sequences of %d", (long long)features,
+                       tokens);
     size_t n = (size_t)n_seqs * (size_t)tokens, n_grids = (size_t)n_seqs * (size_t)pictures;
     int32_t *ids = sl_alloc_array(n, sizeof *ids), *targets = sl_alloc_array(n, sizeof *targets);
     int32_t *cu = sl_alloc_array((size_t)n_seqs + 1, sizeof *cu);
@@ -75,8 +75,12 @@ sl_status sl_batch_plan(const sl_config *c, int n_seqs, int tokens, int pictures
     for (int q = 0; q <= n_seqs; q++) cu[q] = q * tokens;
     for (size_t i = 0; i < n_grids; i++) grids[i] = grid;
     sl_batch_spec spec = {
-        .tokens = ids, .n_seqs = tokens ? n_seqs : 0, .cu_seqlens = cu, .targets = with_targets ? targets : NULL,
-        .n_pictures = (int)n_grids, .grids = grids,
+        .tokens = ids,
+        .n_seqs = tokens ? n_seqs : 0,
+        .cu_seqlens = cu,
+        .targets = with_targets ? targets : NULL,
+        .n_pictures = (int)n_grids,
+        .grids = grids,
     };
     s = sl_batch_new(c, &spec, out, err);
 out:

@@ -9,10 +9,10 @@
 /* Parameters of each part. Active: what one text token uses. */
 typedef struct sl_param_count {
     int64_t vit, adapter;
-    int64_t embedding;        /* the table; counted in decoder_total, not in decoder_active unless tied */
-    int64_t head;             /* output projection; 0 when tied */
-    int64_t decoder_total;    /* embedding and head included */
-    int64_t decoder_active;   /* attention, norms, router, chosen and shared experts, output projection */
+    int64_t embedding;      /* the table; counted in decoder_total, not in decoder_active unless tied */
+    int64_t head;           /* output projection; 0 when tied */
+    int64_t decoder_total;  /* embedding and head included */
+    int64_t decoder_active; /* attention, norms, router, chosen and shared experts, output projection */
     int64_t total;
 } sl_param_count;
 

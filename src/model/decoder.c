@@ -28,8 +28,12 @@ static sl_tensor *experts(sl_ctx *ctx, const struct layer_args *a, sl_tensor *h,
     const struct sl_decoder_layer *w = a->weights;
     if (!h) return NULL;
     sl_routing routing = {
-        .tokens = sl_tensor_rows(h), .n_experts = c->n_experts, .top_k = c->top_k, .sigmoid = c->router_sigmoid,
-        .normalise = c->normalise_top_k, .scale = c->router_scale,
+        .tokens = sl_tensor_rows(h),
+        .n_experts = c->n_experts,
+        .top_k = c->top_k,
+        .sigmoid = c->router_sigmoid,
+        .normalise = c->normalise_top_k,
+        .scale = c->router_scale,
         .select_bias = w->select_bias ? w->select_bias->value : NULL,
     };
     sl_tensor *logits = sl_fn_linear(ctx, h, w->router, &(sl_linear){.f32_result = true});
@@ -66,8 +70,15 @@ static sl_attend decoder_attend(sl_ctx *ctx, const sl_decoder_config *c, const s
     float *cos = sl_ctx_alloc(ctx, numel * sizeof *cos), *sin = sl_ctx_alloc(ctx, numel * sizeof *sin);
     if (cos && sin) SL_RUN(ctx, rope_table, b->n_tokens, 1, c->head_dim / 2, b->positions, c->rope_theta, cos, sin);
     return (sl_attend){
-        .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads, .head_dim = c->head_dim, .norm_eps = c->norm_eps,
-        .cos = cos, .sin = sin, .cu_seqlens = b->cu_seqlens, .n_seqs = b->n_seqs, .causal = true,
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim,
+        .norm_eps = c->norm_eps,
+        .cos = cos,
+        .sin = sin,
+        .cu_seqlens = b->cu_seqlens,
+        .n_seqs = b->n_seqs,
+        .causal = true,
     };
 }
 

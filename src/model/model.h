@@ -15,7 +15,7 @@ typedef struct sl_model {
     sl_config config;
     sl_weights weights;
     sl_weight_plan plan;
-    struct sl_arena arena;    /* the weights */
+    struct sl_arena arena;          /* the weights */
     sl_keep vit_keep, decoder_keep; /* what blocks keep for backward; SL_KEEP_ALL unless changed */
 } sl_model;
 
@@ -77,7 +77,6 @@ sl_tensor *sl_model_logits(sl_ctx *ctx, const sl_model *m, sl_tensor *hidden);
  * The language-model loss of a batch with targets: sum of weights * cross-entropy. With a tape in the context,
  * backward has run when it returns, and gradients have been added to the weights.
  */
-sl_status sl_model_loss(sl_ctx *ctx, const sl_model *m, const sl_batch *b, int32_t *stats, double *loss,
-                        sl_error *err);
+sl_status sl_model_loss(sl_ctx *ctx, const sl_model *m, const sl_batch *b, int32_t *stats, double *loss, sl_error *err);
 
 #endif

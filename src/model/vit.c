@@ -32,8 +32,13 @@ static sl_attend vit_attend(sl_ctx *ctx, const sl_vit_config *c, const sl_batch 
     float *cos = sl_ctx_alloc(ctx, numel * sizeof *cos), *sin = sl_ctx_alloc(ctx, numel * sizeof *sin);
     if (cos && sin) SL_RUN(ctx, rope_table, b->n_patches, 2, head_dim / 4, b->patch_positions, c->rope_theta, cos, sin);
     return (sl_attend){
-        .n_heads = c->n_heads, .n_kv_heads = c->n_heads, .head_dim = head_dim, .cos = cos, .sin = sin,
-        .cu_seqlens = b->cu_patches, .n_seqs = b->n_pictures,
+        .n_heads = c->n_heads,
+        .n_kv_heads = c->n_heads,
+        .head_dim = head_dim,
+        .cos = cos,
+        .sin = sin,
+        .cu_seqlens = b->cu_patches,
+        .n_seqs = b->n_pictures,
     };
 }
 

@@ -220,8 +220,10 @@ static struct row_memory plan_row(const sl_weight_row *r, const sl_weight_plan *
         m.value = numel * sl_dtype_size(p->dt);
     }
     if (vector || (r->role == SL_ROLE_EMBEDDING && !r->output)) return m;
-    if (r->role == SL_ROLE_ROUTER) m.packed_type = SL_F32;
-    else if (p->int8 && r->module == SL_MODULE_DECODER) m.packed_type = SL_I8;
+    if (r->role == SL_ROLE_ROUTER)
+        m.packed_type = SL_F32;
+    else if (p->int8 && r->module == SL_MODULE_DECODER)
+        m.packed_type = SL_I8;
     m.packed = p->ops->gemm_packed_size(p->ops, r->w.n, r->w.k, m.packed_type);
     if (passes_gradient(r, p)) m.packed_t = p->ops->gemm_packed_size(p->ops, r->w.k, r->w.n, m.packed_type);
     return m;
@@ -326,8 +328,8 @@ static void fill_quantiles(float *upper)
 }
 
 /*
- * A normal number, cut off at 3.5 standard deviations, from one draw: 12 bits choose a step of the quantile function and
- * the others interpolate. Several times faster than an exact method, which counts for half a billion numbers.
+ * A normal number, cut off at 3.5 standard deviations, from one draw: 12 bits choose a step of the quantile function
+ * and the others interpolate. Several times faster than an exact method, which counts for half a billion numbers.
  */
 static inline float draw_normal(struct sl_rng *rng, const float *upper)
 {

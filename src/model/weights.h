@@ -54,9 +54,9 @@ struct sl_vit_block {
 /* Members that a layer does not have are NULL. */
 struct sl_decoder_layer {
     sl_weight *norm1, *qkv, *q_norm, *k_norm, *o, *norm2;
-    sl_weight *gate_up, *down;                       /* dense */
-    sl_weight *router, *select_bias;                 /* experts */
-    sl_weight *experts_gate_up, *experts_down;       /* stacks (E, 2X, H), (E, H, X) */
+    sl_weight *gate_up, *down;                 /* dense */
+    sl_weight *router, *select_bias;           /* experts */
+    sl_weight *experts_gate_up, *experts_down; /* stacks (E, 2X, H), (E, H, X) */
     sl_weight *shared_gate_up, *shared_down;
 };
 
@@ -67,7 +67,7 @@ typedef struct sl_weights {
     sl_weight *patch_w, *patch_b, *post_norm_w, *post_norm_b;
     struct sl_vit_block *vit; /* owned, (vit.depth) */
     sl_weight *adapter_norm_w, *adapter_norm_b, *fc1_w, *fc1_b, *fc2_w, *fc2_b;
-    sl_weight *embed, *norm, *head; /* head is embed when tied */
+    sl_weight *embed, *norm, *head;  /* head is embed when tied */
     struct sl_decoder_layer *layers; /* owned, (decoder.depth) */
 } sl_weights;
 
@@ -83,11 +83,11 @@ int64_t sl_weight_row_numel(const sl_weight_row *r);
 
 /* What memory the tensors need for a use of the model. */
 typedef struct sl_weight_plan {
-    const sl_ops *ops;      /* for packed sizes and packing */
-    sl_dtype dt;            /* SL_F32 or SL_BF16: type of packed matrices and of the embedding table */
-    bool int8;              /* inference only: decoder matrices packed as SL_I8, router and ViT excepted */
-    unsigned trainable;     /* mask of modules; 0: inference */
-    unsigned modules;       /* mask of modules that exist at all; 0: all */
+    const sl_ops *ops;  /* for packed sizes and packing */
+    sl_dtype dt;        /* SL_F32 or SL_BF16: type of packed matrices and of the embedding table */
+    bool int8;          /* inference only: decoder matrices packed as SL_I8, router and ViT excepted */
+    unsigned trainable; /* mask of modules; 0: inference */
+    unsigned modules;   /* mask of modules that exist at all; 0: all */
 } sl_weight_plan;
 
 /* Bytes in an arena that sl_weights_allocate takes. */

@@ -34,10 +34,21 @@ static void linear_weight_grad(sl_ctx *ctx, const struct linear_node *n, const s
 {
     const sl_routes *routes = n->how.routes;
     sl_gemm g = {
-        .m = n->w->n, .n = n->w->k, .k = sl_tensor_rows(dy),
-        .a = dy->data, .lda = n->w->n, .a_type = dy->dtype, .a_layout = SL_COLUMNS,
-        .b = n->x->data, .ldb = n->w->k, .b_type = n->x->dtype, .b_layout = SL_COLUMNS,
-        .c = n->w->grad, .ldc = n->w->k, .c_type = SL_F32, .accumulate = true,
+        .m = n->w->n,
+        .n = n->w->k,
+        .k = sl_tensor_rows(dy),
+        .a = dy->data,
+        .lda = n->w->n,
+        .a_type = dy->dtype,
+        .a_layout = SL_COLUMNS,
+        .b = n->x->data,
+        .ldb = n->w->k,
+        .b_type = n->x->dtype,
+        .b_layout = SL_COLUMNS,
+        .c = n->w->grad,
+        .ldc = n->w->k,
+        .c_type = SL_F32,
+        .accumulate = true,
     };
     if (routes) {
         g.n_groups = routes->how.n_experts;
@@ -56,10 +67,18 @@ static void linear_input_grad(sl_ctx *ctx, const struct linear_node *n, const sl
     if (!dx) return;
     const sl_routes *routes = n->how.routes;
     sl_gemm g = {
-        .m = sl_tensor_rows(dy), .n = n->w->k, .k = n->w->n,
-        .a = dy->data, .lda = n->w->n, .a_type = dy->dtype,
-        .b_packed = n->w->packed_t, .b_type = n->w->packed_type,
-        .c = dx->data, .ldc = n->w->k, .c_type = dx->dtype, .residual = accumulate ? dx->data : NULL,
+        .m = sl_tensor_rows(dy),
+        .n = n->w->k,
+        .k = n->w->n,
+        .a = dy->data,
+        .lda = n->w->n,
+        .a_type = dy->dtype,
+        .b_packed = n->w->packed_t,
+        .b_type = n->w->packed_type,
+        .c = dx->data,
+        .ldc = n->w->k,
+        .c_type = dx->dtype,
+        .residual = accumulate ? dx->data : NULL,
     };
     if (routes) {
         g.n_groups = routes->how.n_experts;
@@ -87,9 +106,14 @@ static void linear_backward(sl_ctx *ctx, sl_node *node)
 static sl_gemm linear_product(const sl_tensor *x, const sl_weight *w, const sl_routes *routes)
 {
     sl_gemm g = {
-        .m = sl_tensor_rows(x), .n = w->n, .k = w->k,
-        .a = x->data, .lda = w->k, .a_type = x->dtype,
-        .b_packed = w->packed, .b_type = w->packed_type,
+        .m = sl_tensor_rows(x),
+        .n = w->n,
+        .k = w->k,
+        .a = x->data,
+        .lda = w->k,
+        .a_type = x->dtype,
+        .b_packed = w->packed,
+        .b_type = w->packed_type,
         .ldc = w->n,
     };
     if (routes) {
@@ -106,8 +130,8 @@ sl_tensor *sl_fn_linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_
     SL_CHECK(sl_tensor_cols(x) == w->k);
     bool in_place = how->residual && !ctx->tape;
     bool grad = wants_grad(ctx, x, w, how->bias) || wants_grad(ctx, how->residual, NULL, NULL);
-    sl_tensor *y = in_place ? how->residual
-                            : sl_tensor_new(ctx, how->f32_result ? SL_F32 : ctx->dt, sl_tensor_rows(x), w->n);
+    sl_tensor *y =
+        in_place ? how->residual : sl_tensor_new(ctx, how->f32_result ? SL_F32 : ctx->dt, sl_tensor_rows(x), w->n);
     void *pre_act = NULL;
     if (y && grad && how->act != SL_ACT_NONE) pre_act = sl_ctx_alloc(ctx, sl_tensor_bytes(y));
     if (!y || ctx->failed) return NULL;

@@ -42,10 +42,16 @@ static void attention_backward(sl_ctx *ctx, sl_node *node)
 static sl_tensor *prepare(sl_ctx *ctx, sl_tensor *qkv, const sl_attend *how, bool grad, sl_qkv *out)
 {
     *out = (sl_qkv){
-        .dt = qkv->dtype, .tokens = sl_tensor_rows(qkv),
-        .n_heads = how->n_heads, .n_kv_heads = how->n_kv_heads, .head_dim = how->head_dim,
-        .q_norm = how->q_norm ? how->q_norm->value : NULL, .k_norm = how->k_norm ? how->k_norm->value : NULL,
-        .eps = how->norm_eps, .cos = how->cos, .sin = how->sin,
+        .dt = qkv->dtype,
+        .tokens = sl_tensor_rows(qkv),
+        .n_heads = how->n_heads,
+        .n_kv_heads = how->n_kv_heads,
+        .head_dim = how->head_dim,
+        .q_norm = how->q_norm ? how->q_norm->value : NULL,
+        .k_norm = how->k_norm ? how->k_norm->value : NULL,
+        .eps = how->norm_eps,
+        .cos = how->cos,
+        .sin = how->sin,
     };
     sl_tensor *y = grad ? sl_tensor_new(ctx, qkv->dtype, sl_tensor_rows(qkv), sl_tensor_cols(qkv)) : qkv;
     if (y && grad && how->q_norm) {
@@ -102,12 +108,20 @@ sl_tensor *sl_fn_attention(sl_ctx *ctx, sl_tensor *qkv, const sl_attend *how)
     if (!ready || ctx->failed) return NULL;
     size_t head = (size_t)how->head_dim * sl_dtype_size(qkv->dtype);
     sl_attention a = {
-        .dt = qkv->dtype, .n_heads = how->n_heads, .n_kv_heads = how->n_kv_heads, .head_dim = how->head_dim,
+        .dt = qkv->dtype,
+        .n_heads = how->n_heads,
+        .n_kv_heads = how->n_kv_heads,
+        .head_dim = how->head_dim,
         .q = ready->data,
         .k = (char *)ready->data + (size_t)how->n_heads * head,
         .v = (char *)ready->data + (size_t)(how->n_heads + how->n_kv_heads) * head,
-        .q_stride = cols, .kv_stride = cols, .out = y->data, .lse = lse,
-        .cu_seqlens = how->cu_seqlens, .n_seqs = how->n_seqs, .causal = how->causal,
+        .q_stride = cols,
+        .kv_stride = cols,
+        .out = y->data,
+        .lse = lse,
+        .cu_seqlens = how->cu_seqlens,
+        .n_seqs = how->n_seqs,
+        .causal = how->causal,
         .scale = 1.0f / sqrtf((float)how->head_dim),
     };
     if (how->cache)

@@ -30,32 +30,60 @@ static void cross_entropy_chunk(const struct cross_entropy *c, int64_t first, in
     size_t element = sl_dtype_size(dt);
     char *x = (char *)c->x->data + (size_t)(first * w->k) * element;
     sl_gemm logits = {
-        .m = rows, .n = w->n, .k = w->k, .a = x, .lda = w->k, .a_type = dt,
-        .b_packed = w->packed, .b_type = w->packed_type, .c = c->logits, .ldc = w->n, .c_type = SL_F32,
+        .m = rows,
+        .n = w->n,
+        .k = w->k,
+        .a = x,
+        .lda = w->k,
+        .a_type = dt,
+        .b_packed = w->packed,
+        .b_type = w->packed_type,
+        .c = c->logits,
+        .ldc = w->n,
+        .c_type = SL_F32,
     };
     SL_RUN(ctx, gemm, &logits);
     SL_RUN(ctx, cross_entropy, dt, rows, w->n, c->logits, c->targets->ids + first, c->targets->weights + first,
            c->row_loss + first, c->d_logits);
     if (c->dx) {
         sl_gemm dx = {
-            .m = rows, .n = w->k, .k = w->n, .a = c->d_logits, .lda = w->n, .a_type = dt,
-            .b_packed = w->packed_t, .b_type = w->packed_type,
-            .c = (char *)c->dx->data + (size_t)(first * w->k) * element, .ldc = w->k, .c_type = dt,
+            .m = rows,
+            .n = w->k,
+            .k = w->n,
+            .a = c->d_logits,
+            .lda = w->n,
+            .a_type = dt,
+            .b_packed = w->packed_t,
+            .b_type = w->packed_type,
+            .c = (char *)c->dx->data + (size_t)(first * w->k) * element,
+            .ldc = w->k,
+            .c_type = dt,
         };
         SL_RUN(ctx, gemm, &dx);
     }
     if (c->d_logits && w->grad) {
         sl_gemm dw = {
-            .m = w->n, .n = w->k, .k = rows, .a = c->d_logits, .lda = w->n, .a_type = dt, .a_layout = SL_COLUMNS,
-            .b = x, .ldb = w->k, .b_type = dt, .b_layout = SL_COLUMNS,
-            .c = w->grad, .ldc = w->k, .c_type = SL_F32, .accumulate = true,
+            .m = w->n,
+            .n = w->k,
+            .k = rows,
+            .a = c->d_logits,
+            .lda = w->n,
+            .a_type = dt,
+            .a_layout = SL_COLUMNS,
+            .b = x,
+            .ldb = w->k,
+            .b_type = dt,
+            .b_layout = SL_COLUMNS,
+            .c = w->grad,
+            .ldc = w->k,
+            .c_type = SL_F32,
+            .accumulate = true,
         };
         SL_RUN(ctx, gemm, &dw);
     }
 }
 
-double sl_fn_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_targets *targets,
-                           float *row_loss)
+double sl_fn_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_targets *targets, float *row_loss)
 {
     if (ctx->failed || !x) return 0;
     int64_t rows = sl_tensor_rows(x), chunk = chunk_rows(rows, head->n);
@@ -86,8 +114,7 @@ double sl_fn_cosine_loss(sl_ctx *ctx, sl_tensor *x, const float *target, const f
     sl_mark mark = sl_ctx_mark(ctx);
     float *row_loss = sl_ctx_alloc(ctx, (size_t)rows * sizeof *row_loss);
     if (ctx->failed) return 0;
-    SL_RUN(ctx, cosine_loss, x->dtype, rows, cols, x->data, target, row_weights, 1e-8f, row_loss,
-           dx ? dx->data : NULL);
+    SL_RUN(ctx, cosine_loss, x->dtype, rows, cols, x->data, target, row_weights, 1e-8f, row_loss, dx ? dx->data : NULL);
     double loss = ctx->ops ? ctx->ops->sum(ctx->ops, rows, row_loss) : 0;
     sl_ctx_release_to(ctx, mark);
     sl_grad_pass(ctx, x, dx);
@@ -127,7 +154,15 @@ double sl_fn_contrastive(sl_ctx *ctx, sl_tensor *images, sl_tensor *texts, const
     float *row_loss = sl_ctx_alloc(ctx, (size_t)n * sizeof *row_loss);
     if (ctx->failed) return 0;
     sl_gemm product = {
-        .m = n, .n = m, .k = cols, .a = a, .lda = cols, .b = b, .ldb = cols, .c = sims, .ldc = m,
+        .m = n,
+        .n = m,
+        .k = cols,
+        .a = a,
+        .lda = cols,
+        .b = b,
+        .ldb = cols,
+        .c = sims,
+        .ldc = m,
     };
     SL_RUN(ctx, gemm, &product);
     ctx->flops += 2.0 * (double)n * (double)m * (double)cols;

@@ -33,8 +33,14 @@ sl_routes *sl_fn_route(sl_ctx *ctx, sl_tensor *logits, const sl_routing *how, fl
     int32_t *lists = weights ? sl_ctx_alloc(ctx, (3 * choices + (size_t)how->n_experts + 1) * sizeof *lists) : NULL;
     if (!lists) return NULL;
     *r = (sl_routes){
-        .how = *how, .weights = weights, .experts = lists, .slot = lists + choices, .source = lists + 2 * choices,
-        .offsets = lists + 3 * choices, .logits = logits->data, .aux_coef = aux_coef,
+        .how = *how,
+        .weights = weights,
+        .experts = lists,
+        .slot = lists + choices,
+        .source = lists + 2 * choices,
+        .offsets = lists + 3 * choices,
+        .logits = logits->data,
+        .aux_coef = aux_coef,
     };
     SL_RUN(ctx, route, how, r->logits, r->experts, weights->data, r->offsets, r->slot, r->source);
     weights->needs_grad = ctx->tape && logits->needs_grad;

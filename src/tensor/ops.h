@@ -89,13 +89,13 @@ typedef struct sl_gemm {
  */
 typedef struct sl_attention {
     sl_dtype dt;
-    int n_heads, n_kv_heads; /* n_heads % n_kv_heads == 0 */
-    int head_dim;            /* a multiple of 8, at most 256 */
-    const void *q, *k, *v;   /* (tokens, heads, head_dim); consecutive heads are head_dim apart */
-    int64_t q_stride;        /* elements between tokens of q */
-    int64_t kv_stride;       /* elements between tokens of k and of v */
-    void *out;               /* (tokens, n_heads, head_dim), contiguous */
-    float *lse;              /* (tokens, n_heads): log of the softmax denominator (of scaled scores), or NULL */
+    int n_heads, n_kv_heads;   /* n_heads % n_kv_heads == 0 */
+    int head_dim;              /* a multiple of 8, at most 256 */
+    const void *q, *k, *v;     /* (tokens, heads, head_dim); consecutive heads are head_dim apart */
+    int64_t q_stride;          /* elements between tokens of q */
+    int64_t kv_stride;         /* elements between tokens of k and of v */
+    void *out;                 /* (tokens, n_heads, head_dim), contiguous */
+    float *lse;                /* (tokens, n_heads): log of the softmax denominator (of scaled scores), or NULL */
     const int32_t *cu_seqlens; /* (n_seqs + 1), starts at 0 */
     int n_seqs;
     bool causal;
@@ -117,9 +117,9 @@ typedef struct sl_attention_grad {
 typedef struct sl_attention_paged {
     sl_dtype dt;
     int n_heads, n_kv_heads, head_dim;
-    const void *q;    /* (rows, n_heads, head_dim) with q_stride between rows */
+    const void *q; /* (rows, n_heads, head_dim) with q_stride between rows */
     int64_t q_stride;
-    void *out;        /* (rows, n_heads, head_dim), contiguous */
+    void *out;                             /* (rows, n_heads, head_dim), contiguous */
     void *const *k_pages, *const *v_pages; /* page number -> page */
     const int32_t *const *page_table;      /* (n_seqs): page numbers of each sequence */
     int page_size;
@@ -169,8 +169,8 @@ typedef struct sl_adamw {
 struct sl_ops {
     const char *name; /* "ref", "avx2", "avx512", "amx" */
     int n_threads;
-    char *scratch;        /* n_threads * scratch_size bytes, owned by the table, 64-aligned */
-    size_t scratch_size;  /* bytes a thread, a multiple of 4096 */
+    char *scratch;       /* n_threads * scratch_size bytes, owned by the table, 64-aligned */
+    size_t scratch_size; /* bytes a thread, a multiple of 4096 */
 
     /* --- products ------------------------------------------------------------------------------------------- */
 
@@ -265,8 +265,8 @@ struct sl_ops {
     void (*gather_rows)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const int32_t *index, const void *x,
                         void *y);
     /* y[index[i]] = x[i] (the indices differ from each other), or += with accumulate; index[i] < 0 is skipped. */
-    void (*scatter_rows)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const int32_t *index,
-                         const void *x, void *y, bool accumulate);
+    void (*scatter_rows)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const int32_t *index, const void *x,
+                         void *y, bool accumulate);
 
     /* y[i] = mean of x[4i .. 4i+3]: 2x2 average pooling of patches in block order. y (rows, cols), x (4 rows, cols). */
     void (*pool4)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const void *x, void *y);

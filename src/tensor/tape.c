@@ -177,8 +177,10 @@ static void block_backward(sl_ctx *ctx, sl_node *node)
         if (!ctx->failed) sl_ctx_release_to(ctx, mark);
         return;
     }
-    if (leaf.grad != n->x->grad) n->x->grad = keep_only(ctx, mark, leaf.grad);
-    else sl_ctx_release_to(ctx, mark);
+    if (leaf.grad != n->x->grad)
+        n->x->grad = keep_only(ctx, mark, leaf.grad);
+    else
+        sl_ctx_release_to(ctx, mark);
 }
 
 /* Runs fn in place on y without a tape and releases its temporaries. */

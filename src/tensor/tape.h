@@ -30,12 +30,12 @@ typedef struct sl_tape {
 } sl_tape;
 
 typedef struct sl_ctx {
-    const sl_ops *ops;      /* NULL: a dry run */
-    struct sl_arena *data;  /* elements of tensors */
-    struct sl_arena *meta;  /* tensor structs and tape nodes */
-    sl_tape *tape;          /* NULL: keep nothing */
-    sl_dtype dt;            /* SL_F32 or SL_BF16: dtype of activations */
-    double flops;           /* multiply-adds of products and attention so far, times two */
+    const sl_ops *ops;     /* NULL: a dry run */
+    struct sl_arena *data; /* elements of tensors */
+    struct sl_arena *meta; /* tensor structs and tape nodes */
+    sl_tape *tape;         /* NULL: keep nothing */
+    sl_dtype dt;           /* SL_F32 or SL_BF16: dtype of activations */
+    double flops;          /* multiply-adds of products and attention so far, times two */
     bool failed;
     sl_error error;
     /* Called with every named intermediate value (docs/MODEL.md, section 10), or NULL. */

@@ -11,15 +11,15 @@
  * stacks of them (experts: groups, n, k), have an f32 master in value only while training; products read `packed`.
  */
 typedef struct sl_weight {
-    int64_t groups, n, k;   /* (n, k), or groups of it; a vector is (1, 1, k) */
-    void *value;            /* master or table, of value_type; NULL: only packed copies are kept */
-    sl_dtype value_type;    /* SL_F32 while training */
-    float *grad;            /* f32, same count, or NULL: frozen, or not training */
-    void *packed;           /* for y = x W^T */
-    void *packed_t;         /* for dx = dy W; NULL when not training */
-    size_t packed_stride;   /* bytes between groups */
+    int64_t groups, n, k; /* (n, k), or groups of it; a vector is (1, 1, k) */
+    void *value;          /* master or table, of value_type; NULL: only packed copies are kept */
+    sl_dtype value_type;  /* SL_F32 while training */
+    float *grad;          /* f32, same count, or NULL: frozen, or not training */
+    void *packed;         /* for y = x W^T */
+    void *packed_t;       /* for dx = dy W; NULL when not training */
+    size_t packed_stride; /* bytes between groups */
     size_t packed_t_stride;
-    sl_dtype packed_type;   /* SL_F32, SL_BF16, SL_I8 */
+    sl_dtype packed_type; /* SL_F32, SL_BF16, SL_I8 */
 } sl_weight;
 
 #endif

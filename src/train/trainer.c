@@ -12,8 +12,13 @@
 void sl_trainer_defaults(sl_trainer_options *o)
 {
     *o = (sl_trainer_options){
-        .dt = SL_BF16, .trainable = SL_TRAIN_ALL,
-        .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.1f, .clip_norm = 1.0f,
+        .dt = SL_BF16,
+        .trainable = SL_TRAIN_ALL,
+        .beta1 = 0.9f,
+        .beta2 = 0.95f,
+        .eps = 1e-8f,
+        .weight_decay = 0.1f,
+        .clip_norm = 1.0f,
     };
 }
 
@@ -124,8 +129,13 @@ sl_status sl_trainer_update(sl_trainer *t, float lr, double *grad_norm, sl_error
     double clip = t->options.clip_norm > 0 && norm > t->options.clip_norm ? t->options.clip_norm / norm : 1.0;
     t->step++;
     sl_adamw p = {
-        .lr = lr, .beta1 = t->options.beta1, .beta2 = t->options.beta2, .eps = t->options.eps,
-        .weight_decay = t->options.weight_decay, .grad_scale = (float)(mean * clip), .step = t->step,
+        .lr = lr,
+        .beta1 = t->options.beta1,
+        .beta2 = t->options.beta2,
+        .eps = t->options.eps,
+        .weight_decay = t->options.weight_decay,
+        .grad_scale = (float)(mean * clip),
+        .step = t->step,
     };
     step_rows(t, ops, p);
     return SL_OK;

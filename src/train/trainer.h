@@ -10,11 +10,11 @@
 #include "model/model.h"
 
 typedef struct sl_trainer_options {
-    sl_dtype dt;         /* SL_BF16 or SL_F32: activations and products */
-    unsigned trainable;  /* mask of modules */
-    bool recompute;      /* blocks keep their input only and run again in backward */
+    sl_dtype dt;        /* SL_BF16 or SL_F32: activations and products */
+    unsigned trainable; /* mask of modules */
+    bool recompute;     /* blocks keep their input only and run again in backward */
     float beta1, beta2, eps, weight_decay;
-    float clip_norm;     /* global gradient norm; 0: no clipping */
+    float clip_norm; /* global gradient norm; 0: no clipping */
 } sl_trainer_options;
 
 /* The report's optimizer (AdamW 0.9, 0.95, weight decay 0.1), clipping at 1, everything trained in bf16. */

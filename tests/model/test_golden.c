@@ -66,10 +66,12 @@ static void open_golden(struct golden *g, const char *model, const char *batch, 
     const struct sl_safetensors_tensor *grids = sl_safetensors_find(g->file, "grids");
     sl_batch_spec spec = {
         .tokens = (const void *)need(g, "tokens")->data,
-        .n_seqs = (int)need(g, "cu_seqlens")->shape[0] - 1, .cu_seqlens = (const void *)need(g, "cu_seqlens")->data,
+        .n_seqs = (int)need(g, "cu_seqlens")->shape[0] - 1,
+        .cu_seqlens = (const void *)need(g, "cu_seqlens")->data,
         .targets = (const void *)need(g, "targets")->data,
         .loss_weights = (const void *)need(g, "loss_weights")->data,
-        .n_pictures = grids ? (int)grids->shape[0] : 0, .grids = grids ? (const void *)grids->data : NULL,
+        .n_pictures = grids ? (int)grids->shape[0] : 0,
+        .grids = grids ? (const void *)grids->data : NULL,
         .patches = patches ? (const void *)patches->data : NULL,
     };
     assert_sl_ok(sl_batch_new(&g->rig.model->config, &spec, &g->batch, &err), &err);

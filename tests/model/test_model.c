@@ -57,8 +57,13 @@ static sl_batch *batch_of(const struct samples *m, const sl_config *c, int first
     }
     for (int i = 0; i < n; i++) targets[i] = tokens[i] < 140 && i % 2 ? (tokens[i] * 7 + 3) % 140 : -1;
     sl_batch_spec spec = {
-        .tokens = tokens, .n_seqs = last - first + 1, .cu_seqlens = cu, .targets = targets,
-        .n_pictures = n_grids, .grids = grids, .patches = m->patches + m->first_patch[first] * m->patch_numel,
+        .tokens = tokens,
+        .n_seqs = last - first + 1,
+        .cu_seqlens = cu,
+        .targets = targets,
+        .n_pictures = n_grids,
+        .grids = grids,
+        .patches = m->patches + m->first_patch[first] * m->patch_numel,
     };
     sl_batch *b = NULL;
     sl_error err = {0};
@@ -291,8 +296,9 @@ static const char *load_altered(const char *dir, const char *tensor, const char 
             if (altered && !rename) continue;
             size_t bytes = t->bytes / (size_t)t->shape[0] * (size_t)shape[0];
             if (pass == 0)
-                assert_sl_ok(sl_safetensors_writer_declare(w, altered ? rename : t->name, t->dtype, t->n_dims, shape,
-                                                           &err), &err);
+                assert_sl_ok(
+                    sl_safetensors_writer_declare(w, altered ? rename : t->name, t->dtype, t->n_dims, shape, &err),
+                    &err);
             else
                 sl_safetensors_writer_add(w, altered ? rename : t->name, t->data, bytes);
         }

@@ -29,8 +29,13 @@ static struct lesson make_lesson(const sl_config *c)
     l.patches = malloc(n * sizeof *l.patches);
     for (size_t i = 0; i < n; i++) l.patches[i] = sl_rng_float(&rng) * 2 - 1;
     sl_batch_spec spec = {
-        .tokens = s.tokens, .n_seqs = 1, .cu_seqlens = cu, .targets = targets,
-        .n_pictures = s.n_grids, .grids = s.grids, .patches = l.patches,
+        .tokens = s.tokens,
+        .n_seqs = 1,
+        .cu_seqlens = cu,
+        .targets = targets,
+        .n_pictures = s.n_grids,
+        .grids = s.grids,
+        .patches = l.patches,
     };
     assert_sl_ok(sl_batch_new(c, &spec, &l.batch, &err), &err);
     return l;
