@@ -59,7 +59,8 @@ sl_status sl_tokenizer_add_token(struct sl_tokenizer *t, int32_t id, const char 
 {
     size_t n_other;
     const char *other = sl_tokenizer_token(t, id, &n_other);
-    if (other) return sl_fail(err, SL_ERR_FORMAT, "id %d is also that of '%.*s'", id, (int)n_other, other);
+    if (other)
+        return sl_fail(err, SL_ERR_FORMAT, "id %d is also that of '%.*s'", id, sl_utf8_cut(other, n_other, 60), other);
     sl_status status = store_token(t, id, bytes, n, err);
     if (!status && !raw) status = sl_bpe_add(&t->bpe, id, bytes, n, err);
     if (status) return status;
@@ -86,7 +87,9 @@ sl_status sl_tokenizer_add_added(struct sl_tokenizer *t, const struct sl_added_t
 sl_status sl_tokenizer_finish(struct sl_tokenizer *t, sl_error *err)
 {
     const struct sl_added_token *twice = sl_added_set_sort(&t->added);
-    if (twice) return sl_fail(err, SL_ERR_FORMAT, "added token '%s' is there twice", twice->text);
+    if (twice)
+        return sl_fail(err, SL_ERR_FORMAT, "added token '%.*s' is there twice", sl_utf8_cut(twice->text, twice->n, 60),
+                       twice->text);
     return sl_bpe_finish(&t->bpe, t->ignore_merges, err);
 }
 

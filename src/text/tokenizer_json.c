@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "text/byte_level.h"
 #include "text/tokenizer_parts.h"
+#include "text/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,25 +15,27 @@
 
 static const size_t max_file = (size_t)256 << 20;
 static const size_t max_token = (size_t)1 << 20;
-enum { MAX_DEPTH = 32 };
+enum { MAX_DEPTH = 32, MAX_SHOWN = 60 }; /* MAX_SHOWN: bytes of a token in a message */
 
 /* --- reading: model ------------------------------------------------------------------------------------------ */
 
 static sl_status read_vocab_entry(struct sl_tokenizer *t, const char *key, const json_t *value, struct sl_buf *bytes,
                                   sl_error *err)
 {
-    if (!json_is_integer(value)) return sl_fail(err, SL_ERR_FORMAT, "model.vocab: the id of '%s' is no integer", key);
-    json_int_t id = json_integer_value(value);
     size_t n = strlen(key);
+    int shown = sl_utf8_cut(key, n, MAX_SHOWN);
+    if (!json_is_integer(value))
+        return sl_fail(err, SL_ERR_FORMAT, "model.vocab: the id of '%.*s' is no integer", shown, key);
+    json_int_t id = json_integer_value(value);
     if (n == 0 || n > max_token) return sl_fail(err, SL_ERR_FORMAT, "model.vocab: a token of %zu bytes", n);
     if (id < 0 || id >= SL_MAX_VOCABULARY)
-        return sl_fail(err, SL_ERR_FORMAT, "model.vocab: the id of '%s', %lld, is not between 0 and %d", key,
+        return sl_fail(err, SL_ERR_FORMAT, "model.vocab: the id of '%.*s', %lld, is not between 0 and %d", shown, key,
                        (long long)id, SL_MAX_VOCABULARY - 1);
     sl_buf_clear(bytes);
     bool raw = !sl_byte_level_unspell(key, n, bytes);
     sl_status status = raw ? sl_tokenizer_add_token(t, (int32_t)id, key, n, true, err)
                            : sl_tokenizer_add_token(t, (int32_t)id, bytes->data, bytes->len, false, err);
-    return status ? sl_fail_context(err, status, "model.vocab: '%s'", key) : SL_OK;
+    return status ? sl_fail_context(err, status, "model.vocab: '%.*s'", shown, key) : SL_OK;
 }
 
 static sl_status read_vocab(struct sl_tokenizer *t, const json_t *vocab, sl_error *err)
@@ -76,8 +79,9 @@ static bool read_halves(const json_t *entry, struct halves *h)
 
 static sl_status bad_merge(size_t i, const struct halves *h, const char *part, size_t n, sl_error *err)
 {
-    return sl_fail(err, SL_ERR_FORMAT, "merge %zu '%.*s %.*s': '%.*s' is not in the vocabulary", i, (int)h->n[0],
-                   h->part[0], (int)h->n[1], h->part[1], (int)n, part);
+    return sl_fail(err, SL_ERR_FORMAT, "merge %zu '%.*s %.*s': '%.*s' is not in the vocabulary", i,
+                   sl_utf8_cut(h->part[0], h->n[0], MAX_SHOWN), h->part[0], sl_utf8_cut(h->part[1], h->n[1], MAX_SHOWN),
+                   h->part[1], sl_utf8_cut(part, n, MAX_SHOWN), part);
 }
 
 static sl_status read_merge(const struct sl_tokenizer *t, size_t i, const json_t *entry, struct sl_buf *bytes,
@@ -188,15 +192,16 @@ static sl_status read_added(struct sl_tokenizer *t, size_t i, const json_t *entr
     if (o.status) return json_is_object(entry) ? o.status : sl_fail_context(err, o.status, "added_tokens[%zu]", i);
     if (token.n == 0 || token.n > max_token)
         return sl_fail(err, SL_ERR_FORMAT, "added_tokens[%zu].content: a token of %zu bytes", i, token.n);
+    int shown = sl_utf8_cut(text, token.n, MAX_SHOWN);
     const json_t *in_vocab = json_object_get(vocab, text);
     size_t n;
     const char *other = in_vocab ? NULL : sl_tokenizer_token(t, token.id, &n);
     if (in_vocab && json_integer_value(in_vocab) != id)
-        return sl_fail(err, SL_ERR_FORMAT, "added token '%s' has id %lld, in model.vocab it has %lld", text,
+        return sl_fail(err, SL_ERR_FORMAT, "added token '%.*s' has id %lld, in model.vocab it has %lld", shown, text,
                        (long long)id, (long long)json_integer_value(in_vocab));
     if (other)
-        return sl_fail(err, SL_ERR_FORMAT, "added token '%s': id %lld is also that of '%.*s'", text, (long long)id,
-                       (int)n, other);
+        return sl_fail(err, SL_ERR_FORMAT, "added token '%.*s': id %lld is also that of '%.*s'", shown, text,
+                       (long long)id, sl_utf8_cut(other, n, MAX_SHOWN), other);
     return sl_tokenizer_add_added(t, &token, err);
 }
 

@@ -50,6 +50,14 @@ bool sl_utf8_is_partial(const char *s, size_t n)
     return n < 3 || (b2 & 0xC0) == 0x80;
 }
 
+int sl_utf8_cut(const char *s, size_t n, int max)
+{
+    if (n <= (size_t)max) return (int)n;
+    int cut = max;
+    while (cut > 0 && cut > max - 4 && ((unsigned char)s[cut] & 0xC0) == 0x80) cut--;
+    return cut;
+}
+
 bool sl_utf8_is_space(uint32_t cp)
 {
     return (cp >= 0x09 && cp <= 0x0D) || cp == 0x20 || cp == 0x85 || cp == 0xA0 || cp == 0x1680 ||

@@ -21,6 +21,10 @@ size_t sl_utf8_valid_prefix(const char *s, size_t n);
 /* True when s[0..n) is the beginning of a well-formed character that lacks its last bytes, so that more may come. */
 bool sl_utf8_is_partial(const char *s, size_t n);
 
+/* Returns the length of the longest prefix of s that has at most max bytes and cuts no well-formed character: for
+ * messages, that show text from a file but must stay short. */
+int sl_utf8_cut(const char *s, size_t n, int max);
+
 /* True for the code points with the White_Space property (Unicode PropList.txt). */
 bool sl_utf8_is_space(uint32_t cp);
 

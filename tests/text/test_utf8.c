@@ -74,6 +74,19 @@ static void test_malformed_sequences_are_found(void **state)
     }
 }
 
+static void test_cutting_for_a_message_splits_no_character(void **state)
+{
+    (void)state;
+    assert_int_equal(sl_utf8_cut("ab", 2, 5), 2);
+    assert_int_equal(sl_utf8_cut("abcdef", 6, 5), 5);
+    assert_int_equal(sl_utf8_cut("abc\xE2\x82\xAC", 6, 5), 3);
+    assert_int_equal(sl_utf8_cut("a\xF0\x9F\x98\x80"
+                                 "b",
+                                 6, 4),
+                     1);
+    assert_int_equal(sl_utf8_cut("\x80\x80\x80\x80\x80\x80\x80", 7, 5), 1); /* no character at all */
+}
+
 static void test_the_byte_alphabet_spells_every_byte_and_back(void **state)
 {
     (void)state;
@@ -136,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_character_decodes_to_itself),
         cmocka_unit_test(test_malformed_sequences_are_found),
+        cmocka_unit_test(test_cutting_for_a_message_splits_no_character),
         cmocka_unit_test(test_the_byte_alphabet_spells_every_byte_and_back),
         cmocka_unit_test(test_the_normalisation_short_cut_is_never_wrong),
     };
