@@ -54,6 +54,7 @@ typedef struct sl_mark {
     size_t data, meta;
 } sl_mark;
 
+/* The present position. */
 sl_mark sl_ctx_mark(const sl_ctx *ctx);
 /* Releases all that was allocated since the mark. */
 void sl_ctx_release_to(sl_ctx *ctx, sl_mark mark);
