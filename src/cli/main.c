@@ -56,14 +56,18 @@ static int print_version(int argc, char **argv)
     return SL_EXIT_OK;
 }
 
+static int run(int argc, char **argv)
+{
+    if (argc < 2 || (strcmp(argv[1], "--version") != 0 && strcmp(argv[1], "-V") != 0))
+        return sl_cli_dispatch(&menu, argc, argv);
+    if (argc > 2) return sl_cli_usage(NULL, "--version takes no argument");
+    return print_version(1, argv);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
-        if (argc > 2) return sl_cli_usage(NULL, "--version takes no argument");
-        return print_version(argc - 1, (char *[]){"version", NULL});
-    }
-    int rc = sl_cli_dispatch(&menu, argc, argv);
+    int rc = run(argc, argv);
     /* A full disk or a closed pipe shows only when the buffer goes out; an answer that was not written is a failure. */
-    if (fflush(stdout) != 0 || ferror(stdout)) return rc ? rc : sl_cli_failed(NULL, "cannot write to standard output");
-    return rc;
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    return written || rc ? rc : sl_cli_failed(NULL, "cannot write to standard output");
 }
