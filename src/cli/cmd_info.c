@@ -23,6 +23,8 @@ struct info_options {
 /* Everything that is printed. */
 struct info {
     sl_config config;
+    const char *kernels; /* level of the processor that would run it */
+    int threads;
     sl_param_count params;
     size_t weight_bytes, kv_token_bytes;
     int width, height;
@@ -93,7 +95,7 @@ static void print_costs(const struct info *i, const struct info_options *o)
 {
     char a[32], b[32];
     int features = i->grid.rows * i->grid.cols / 4;
-    printf("inference in %s\n", o->type);
+    printf("inference in %s (kernels here: %s, %d threads)\n", o->type, i->kernels, i->threads);
     printf("  weights       %12s\n", bytes_text((double)i->weight_bytes, a, sizeof a));
     printf("  KV cache      %12s   a token; %s for the whole context\n",
            bytes_text((double)i->kv_token_bytes, a, sizeof a),
@@ -118,14 +120,14 @@ static int print_json(const struct info *i)
 {
     const sl_param_count *p = &i->params;
     json_t *j = json_pack(
-        "{s:s, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:f, s:f}, s:{s:I, s:I, s:I, s:I, s:f}}", "name",
-        i->config.name, "parameters", "total", (json_int_t)p->total, "vit", (json_int_t)p->vit, "adapter",
-        (json_int_t)p->adapter, "decoder", (json_int_t)p->decoder_total, "active", (json_int_t)p->decoder_active,
-        "embedding", (json_int_t)p->embedding, "memory", "weights", (json_int_t)i->weight_bytes, "kv_cache_per_token",
-        (json_int_t)i->kv_token_bytes, "flops", "text_token", i->token.decoder_flops + i->token.head_flops, "picture",
-        i->picture.vision_flops, "training_step", "weights", (json_int_t)i->train.weights, "optimizer",
-        (json_int_t)i->train.moments, "activations", (json_int_t)i->train.activations, "scratch",
-        (json_int_t)i->train.scratch, "flops", 3 * i->train.forward_flops);
+        "{s:s, s:s, s:i, s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I}, s:{s:f, s:f}, s:{s:I, s:I, s:I, s:I, s:f}}",
+        "name", i->config.name, "kernels", i->kernels, "threads", i->threads, "parameters", "total",
+        (json_int_t)p->total, "vit", (json_int_t)p->vit, "adapter", (json_int_t)p->adapter, "decoder",
+        (json_int_t)p->decoder_total, "active", (json_int_t)p->decoder_active, "embedding", (json_int_t)p->embedding,
+        "memory", "weights", (json_int_t)i->weight_bytes, "kv_cache_per_token", (json_int_t)i->kv_token_bytes, "flops",
+        "text_token", i->token.decoder_flops + i->token.head_flops, "picture", i->picture.vision_flops, "training_step",
+        "weights", (json_int_t)i->train.weights, "optimizer", (json_int_t)i->train.moments, "activations",
+        (json_int_t)i->train.activations, "scratch", (json_int_t)i->train.scratch, "flops", 3 * i->train.forward_flops);
     struct sl_buf text = SL_BUF_INIT(1 << 16);
     sl_error err = {0};
     sl_status s = sl_json_dump(j, 0, &text, &err);
@@ -234,6 +236,8 @@ int sl_cmd_info(int argc, char **argv)
     sl_ops *ops = NULL;
     sl_status s = sl_cpu_ops_default((int)o.threads, &ops, &err);
     if (s == SL_OK) s = collect(&i, args.items[0], ops, &o, &err);
+    i.kernels = ops ? ops->name : "";
+    i.threads = ops ? ops->n_threads : 0;
     sl_cpu_ops_free(ops);
     if (s != SL_OK) return sl_cli_failed("info", "%s", err.message);
     if (o.json) return print_json(&i);
