@@ -173,6 +173,7 @@ static float contrastive_row(const struct contrastive *p, float *sims, int32_t l
     vi mine = label - (vi){0};
     for (int64_t j = 0; j < p->cols; j += VW) {
         int lanes = vec_lanes(p->cols - j);
+        vec_fetch(sims, false, j);
         vf sim = vec_get(sims, false, j, lanes), z = vf_fma(vf_set1(p->scale), sim, vf_set1(p->bias));
         vi positive = (vi)vec_get(p->col_label, false, j, lanes) == mine;
         vi flip = positive & (vi)vf_set1(-0.0f); /* the sign bit, where the pair is positive */
@@ -260,6 +261,10 @@ static void adamw_block(const struct adamw_factors *p, int64_t n, float *w, floa
 {
     for (int64_t i = 0; i < n; i += VW) {
         int lanes = vec_lanes(n - i);
+        vec_fetch(w, false, i);
+        vec_fetch(g, false, i);
+        vec_fetch(m, false, i);
+        vec_fetch(v, false, i);
         vf grad = vec_get(g, false, i, lanes) * vf_set1(p->grad_scale), weight = vec_get(w, false, i, lanes);
         vf m1 = vf_fma(vf_set1(p->beta1), vec_get(m, false, i, lanes), vf_set1(p->rest1) * grad);
         vf v1 = vf_fma(vf_set1(p->beta2), vec_get(v, false, i, lanes), vf_set1(p->rest2) * grad * grad);

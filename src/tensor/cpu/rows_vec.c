@@ -81,6 +81,8 @@ VEC_INLINE float inverse_rms(const void *x, bool bf16, int64_t n, float eps)
     vf s0 = vf_set1(0), s1 = s0;
     int64_t j = 0;
     for (; j + 2 * VW <= n; j += 2 * VW) {
+        vec_fetch(x, bf16, j);
+        vec_fetch(x, bf16, j + VW);
         vf x0 = vec_get(x, bf16, j, VW), x1 = vec_get(x, bf16, j + VW, VW);
         s0 = vf_fma(x0, x0, s0);
         s1 = vf_fma(x1, x1, s1);
@@ -163,6 +165,10 @@ VEC_INLINE float head_norm_bwd(const void *x, const void *d, bool bf16, int half
     vf dot = vf_set1(0);
     for (int i = 0; i < half; i += VW) {
         int lanes = vec_lanes(half - i);
+        vec_fetch(x, bf16, i);
+        vec_fetch(d, bf16, i);
+        vec_fetch(x, bf16, half + i);
+        vec_fetch(d, bf16, half + i);
         vf g[2];
         rotate_back(d, bf16, half, i, lanes, cos, sin, g);
         for (int k = 0; k < 2; k++) {
@@ -248,6 +254,8 @@ VEC_INLINE void moments(const void *x, bool bf16, int64_t n, float eps, float *m
     vf s0 = vf_set1(0), s1 = s0;
     int64_t j = 0;
     for (; j + 2 * VW <= n; j += 2 * VW) {
+        vec_fetch(x, bf16, j);
+        vec_fetch(x, bf16, j + VW);
         s0 += vec_get(x, bf16, j, VW);
         s1 += vec_get(x, bf16, j + VW, VW);
     }
@@ -315,6 +323,8 @@ VEC_INLINE void norm_bwd_row(const struct norm_bwd *p, bool bf16, bool centred, 
     vf g_sum = vf_set1(0), gn_sum = g_sum;
     for (int64_t j = 0; j < n; j += VW) {
         int lanes = vec_lanes(n - j);
+        vec_fetch(dy, bf16, j);
+        vec_fetch(x, bf16, j);
         vf d = vec_get(dy, bf16, j, lanes), g = d * vec_get(p->w, false, j, lanes);
         vf normal = (vec_get(x, bf16, j, lanes) - mean) * rstd;
         if (centred) g_sum += g;
@@ -464,6 +474,7 @@ VEC_INLINE void act_block(sl_act kind, bool bf16, int64_t from, int64_t to, cons
 {
     for (int64_t i = from; i < to; i += VW) {
         int lanes = vec_lanes(to - i);
+        vec_fetch(x, bf16, i);
         vec_put(y, bf16, i, vf_act(kind, vec_get(x, bf16, i, lanes)), lanes);
     }
 }
@@ -489,6 +500,8 @@ VEC_INLINE void act_bwd_block(sl_act kind, bool bf16, int64_t from, int64_t to, 
 {
     for (int64_t i = from; i < to; i += VW) {
         int lanes = vec_lanes(to - i);
+        vec_fetch(x, bf16, i);
+        vec_fetch(dy, bf16, i);
         vf d = vec_get(dy, bf16, i, lanes) * vf_act_grad(kind, vec_get(x, bf16, i, lanes));
         vec_put_grad(dx, bf16, i, d, lanes, accumulate);
     }
@@ -515,6 +528,8 @@ VEC_INLINE void swiglu_row(bool bf16, int64_t n, const void *x, void *y)
 {
     for (int64_t j = 0; j < n; j += VW) {
         int lanes = vec_lanes(n - j);
+        vec_fetch(x, bf16, j);
+        vec_fetch(x, bf16, n + j);
         vec_put(y, bf16, j, vf_silu(vec_get(x, bf16, j, lanes)) * vec_get(x, bf16, n + j, lanes), lanes);
     }
 }
@@ -535,6 +550,9 @@ VEC_INLINE void swiglu_bwd_row(bool bf16, int64_t n, const void *dy, const void 
 {
     for (int64_t j = 0; j < n; j += VW) {
         int lanes = vec_lanes(n - j);
+        vec_fetch(x, bf16, j);
+        vec_fetch(x, bf16, n + j);
+        vec_fetch(dy, bf16, j);
         vf gate = vec_get(x, bf16, j, lanes), up = vec_get(x, bf16, n + j, lanes), d = vec_get(dy, bf16, j, lanes);
         vf s = vf_sigmoid(gate), silu = gate * s;
         vec_put(dx, bf16, j, d * up * vf_fma(silu, vf_set1(1) - s, s), lanes);
