@@ -173,12 +173,16 @@ static sl_status load_rows(struct loader *l)
     return SL_OK;
 }
 
-sl_status sl_model_load(sl_model *m, const char *dir, sl_error *err)
+/*
+ * Fills the weights from dir. Tensors must have the model's shapes; missing, misshapen and unknown ones are errors
+ * that name the tensor, what was expected and what was found.
+ */
+static sl_status load_weights(sl_model *m, const char *dir, sl_error *err)
 {
     sl_safetensors *file = NULL;
     sl_status s = sl_safetensors_open(dir, &file, err);
     if (s != SL_OK) return s;
-    size_t most = 0;
+    size_t most = 1;
     for (int i = 0; i < m->weights.n_rows; i++) {
         size_t each = (size_t)(m->weights.rows[i].w.n * m->weights.rows[i].w.k);
         if (each > most) most = each;
@@ -207,7 +211,7 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
     sl_status s = sl_config_load(dir, &config, err);
     if (s == SL_OK) s = sl_model_new(&config, plan, false, out, err);
     if (s != SL_OK) return s;
-    s = sl_model_load(*out, dir, err);
+    s = load_weights(*out, dir, err);
     if (s != SL_OK) {
         sl_model_free(*out);
         *out = NULL;

@@ -20,7 +20,7 @@ typedef struct sl_model {
 } sl_model;
 
 /*
- * Makes a model whose tensors have memory but no values: sl_model_init or sl_model_load comes next. The ops table in
+ * Makes a model whose tensors have memory but no values: sl_model_init comes next. The ops table in
  * plan is borrowed and must outlive the model. dry: no memory is committed, for planning. Release with sl_model_free.
  */
 sl_status sl_model_new(const sl_config *config, const sl_weight_plan *plan, bool dry, sl_model **out, sl_error *err);
@@ -30,12 +30,10 @@ void sl_model_free(sl_model *m);
 sl_status sl_model_init(sl_model *m, uint64_t seed, sl_error *err);
 
 /*
- * Fills the weights from DIR (docs/MODEL.md, section 6). Tensors must have the model's shapes; missing, misshapen and
- * unknown ones are errors that name the tensor, what was expected and what was found.
+ * Reads DIR/config.json, makes the model and fills its weights from the checkpoint (docs/MODEL.md, section 6). Tensors
+ * must have the model's shapes; missing, misshapen and unknown ones are errors that name the tensor, what was expected
+ * and what was found.
  */
-sl_status sl_model_load(sl_model *m, const char *dir, sl_error *err);
-
-/* Reads DIR/config.json, makes the model and loads its weights. */
 sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **out, sl_error *err);
 
 /*

@@ -173,13 +173,6 @@ void sl_weights_free(sl_weights *w)
     *w = (sl_weights){0};
 }
 
-sl_weight_row *sl_weights_find(const sl_weights *w, const char *name)
-{
-    for (int i = 0; i < w->n_rows; i++)
-        if (strcmp(w->rows[i].name, name) == 0) return &w->rows[i];
-    return NULL;
-}
-
 int64_t sl_weight_row_numel(const sl_weight_row *r)
 {
     return r->w.groups * r->w.n * r->w.k;
@@ -358,7 +351,7 @@ static void fill_normal(float *dst, const sl_weight_row *r, int64_t group, float
 
 sl_status sl_weights_init(sl_weights *w, const sl_config *c, const sl_weight_plan *p, uint64_t seed, sl_error *err)
 {
-    size_t most = 0;
+    size_t most = 1;
     for (int i = 0; i < w->n_rows; i++) {
         size_t each = (size_t)(w->rows[i].w.n * w->rows[i].w.k);
         if (is_present(&w->rows[i], p) && each > most) most = each;

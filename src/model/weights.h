@@ -75,9 +75,6 @@ typedef struct sl_weights {
 sl_status sl_weights_build(const sl_config *c, sl_weights *out, sl_error *err);
 void sl_weights_free(sl_weights *w);
 
-/* Returns the row of that name, or NULL. */
-sl_weight_row *sl_weights_find(const sl_weights *w, const char *name);
-
 /* Elements of a row. */
 int64_t sl_weight_row_numel(const sl_weight_row *r);
 

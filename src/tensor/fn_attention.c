@@ -55,7 +55,7 @@ static sl_tensor *prepare(sl_ctx *ctx, sl_tensor *qkv, const sl_attend *how, boo
     };
     sl_tensor *y = grad ? sl_tensor_new(ctx, qkv->dtype, sl_tensor_rows(qkv), sl_tensor_cols(qkv)) : qkv;
     if (y && grad && how->q_norm) {
-        size_t heads = (size_t)(how->n_heads + how->n_kv_heads);
+        size_t heads = (size_t)how->n_heads + (size_t)how->n_kv_heads;
         out->rstd = sl_ctx_alloc(ctx, (size_t)out->tokens * heads * sizeof(float));
     }
     if (!y || ctx->failed) return NULL;
