@@ -165,7 +165,7 @@ static sl_status load_file(const struct sl_blob *b, uint64_t max_bytes, struct s
     /* O_NONBLOCK keeps a pipe without a writer from hanging the open. */
     int fd = open(b->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return sl_fail(err, SL_ERR_IO, "cannot open %s: %m", b->path);
-    uint64_t n;
+    uint64_t n = 0;
     sl_status status = file_range(b, fd, max_bytes, &n, err);
     if (!status) status = read_range(b, fd, n, out, err);
     close(fd);
