@@ -15,6 +15,7 @@ build libpcre2-dev   pc:libpcre2-8
 build libutf8proc-dev pc:libutf8proc
 build libpng-dev     pc:libpng
 build libjpeg-dev    pc:libjpeg
+build libarchive-dev pc:libarchive
 test  libcmocka-dev  pc:cmocka
 lint  clang-format-14 clang-format-14
 lint  clang-tidy-14  clang-tidy-14
