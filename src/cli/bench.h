@@ -49,6 +49,9 @@ sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err);
 /* The same decoder one token at a time, bf16 and int8 weights: bytes of weights and cache read, against memory. */
 sl_status sl_bench_decode(const struct sl_bench *b, sl_error *err);
 
+/* JPEG files of 1024 x 768 to normalised patches on every thread, against decoding alone. */
+sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err);
+
 /* Forward, backward and AdamW of `mini` on packed sequences of 2,048 tokens with pictures. */
 sl_status sl_bench_train(const struct sl_bench *b, sl_error *err);
 

@@ -173,10 +173,8 @@ static void a_realistic_mix_fills_97_percent(void **state)
     (void)state;
     const int64_t lengths[] = {8192, 16384, 32768, 131072};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        struct sl_pack_options o = {.max_tokens = lengths[i],
-                                    .max_patches = 4 * lengths[i],
-                                    .look_ahead = 256,
-                                    .look_ahead_bytes = SIZE_MAX};
+        struct sl_pack_options o = {
+            .max_tokens = lengths[i], .max_patches = 4 * lengths[i], .look_ahead = 256, .look_ahead_bytes = SIZE_MAX};
         double fill = fill_of_mix(o);
         print_message("sequences of %lld tokens: %.2f %% full\n", (long long)lengths[i], 100 * fill);
         assert_true(fill >= 0.97);
