@@ -108,17 +108,15 @@ char *sl_sample_strndup(struct sl_sample *s, const char *text, size_t n)
     return p;
 }
 
-bool sl_sample_set_key(struct sl_sample *s, const char *source, const char *key)
+bool sl_sample_set_place(struct sl_sample *s, const char *source, const char *place)
 {
-    char *copy = sl_sample_strndup(s, key, strlen(key));
-    if (!copy) return false;
     uint64_t h = 14695981039346656037u; /* FNV-1a, 64 bits */
     for (const char *p = source; *p; p++) h = (h ^ (unsigned char)*p) * 1099511628211u;
     h *= 1099511628211u; /* the NUL between them */
-    for (const char *p = key; *p; p++) h = (h ^ (unsigned char)*p) * 1099511628211u;
-    s->key = copy;
+    for (const char *p = place; *p; p++) h = (h ^ (unsigned char)*p) * 1099511628211u;
     s->id = h;
-    return true;
+    if (!s->key) s->key = sl_sample_strndup(s, place, strlen(place));
+    return s->key != NULL;
 }
 
 /* Finds out how many bytes of the open file the blob takes; more than max_bytes is an error. */

@@ -105,8 +105,8 @@ struct sl_sample_block; /* memory of a sample */
 
 struct sl_sample {
     /* What it is called. */
-    uint64_t id;     /* the same in every run: a hash of the source's name and of key */
-    const char *key; /* the row's "id", or "FILE:LINE"; in a tar "FILE:KEY" */
+    uint64_t id;     /* the same in every run: a hash of the source's name and of where the row is ("FILE:ROW") */
+    const char *key; /* the row's own "id", or "FILE:ROW", in a tar "FILE:KEY"; never NULL once read */
     int source;      /* number of the source in its mixture; 0 when read alone */
     /* Where in its source it came from. */
     uint64_t epoch; /* how often the source has been gone through before */
@@ -141,7 +141,10 @@ void *sl_sample_alloc_array(struct sl_sample *s, size_t n, size_t size);
 /* Returns a NUL-terminated copy of n bytes of text, as sl_sample_alloc. */
 char *sl_sample_strndup(struct sl_sample *s, const char *text, size_t n);
 
-/* Sets key (copied) and id, the FNV-1a hash of source's name, a NUL and key. False past the ceiling. */
-bool sl_sample_set_key(struct sl_sample *s, const char *source, const char *key);
+/*
+ * Sets id, the FNV-1a hash of source's name, a NUL and place, and, unless the sample has a key, the key to a copy of
+ * place. False past the ceiling.
+ */
+bool sl_sample_set_place(struct sl_sample *s, const char *source, const char *place);
 
 #endif
