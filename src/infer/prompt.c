@@ -4,11 +4,9 @@
 #include "infer/prompt.h"
 
 #include "base/mem.h"
-#include "media/patches.h"
-#include "media/resize.h"
+#include "media/view.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void sl_prompt_init(sl_prompt *p, const sl_config *config, int n_threads)
 {
@@ -40,43 +38,36 @@ static sl_status grow(sl_prompt *p, int64_t n_patches, int64_t patch_numel, sl_e
     return pictures && grids && patches ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory for a picture");
 }
 
-static sl_status add_resized(sl_prompt *p, const struct sl_picture *resized, sl_prompt_picture info, sl_error *err)
+static sl_status add_view(sl_prompt *p, const struct sl_view_rule *rule, const struct sl_view *view, sl_error *err)
 {
-    const sl_vit_config *c = &p->config->vit;
-    int64_t n_patches = (int64_t)info.grid.rows * info.grid.cols;
-    int64_t patch_numel = 3 * (int64_t)c->patch_size * c->patch_size;
-    sl_status s = grow(p, n_patches, patch_numel, err);
+    int64_t n_patches = sl_grid_patches(view->grid), numel = sl_patch_numel(&rule->format);
+    sl_status s = grow(p, n_patches, numel, err);
     if (s != SL_OK) return s;
-    struct sl_patch_format format = {.patch_size = c->patch_size};
-    memcpy(format.mean, c->mean, sizeof format.mean);
-    memcpy(format.std, c->std, sizeof format.std);
-    s = sl_picture_patches(resized, &format, p->n_threads, p->patches + p->n_patches * patch_numel, err);
+    s = sl_picture_patches(&view->picture, &rule->format, p->n_threads, p->patches + p->n_patches * numel, err);
     if (s != SL_OK) return s;
-    p->pictures[p->n_pictures] = info;
-    p->grids[p->n_pictures++] = info.grid;
+    p->pictures[p->n_pictures] = (sl_prompt_picture){
+        .width = view->width,
+        .height = view->height,
+        .used_width = view->picture.width,
+        .used_height = view->picture.height,
+        .grid = view->grid,
+    };
+    p->grids[p->n_pictures++] = view->grid;
     p->n_patches += n_patches;
     return SL_OK;
 }
 
 sl_status sl_prompt_add_picture(sl_prompt *p, const char *path, sl_error *err)
 {
-    struct sl_picture picture = {0}, resized = {0};
-    int patch = p->config->vit.patch_size;
-    struct sl_fit rule = {2 * patch, p->config->min_pixels, p->config->max_pixels};
-    sl_prompt_picture info = {0};
+    const struct sl_view_rule rule = sl_config_view(p->config);
+    struct sl_picture picture;
+    struct sl_view view = {0};
     sl_status s = sl_picture_read(&picture, path, SL_PICTURE_MAX_PIXELS, err);
     if (s != SL_OK) return s;
-    info.width = picture.width;
-    info.height = picture.height;
-    s = sl_picture_fit(&rule, info.width, info.height, &info.used_width, &info.used_height, err);
-    if (s == SL_OK)
-        s = sl_picture_resize(&picture, info.used_width, info.used_height, SL_FILTER_BILINEAR, p->n_threads, &resized,
-                              err);
-    info.grid = (sl_grid){info.used_height / patch, info.used_width / patch};
-    if (s == SL_OK) s = add_resized(p, &resized, info, err);
+    s = sl_view_make(&rule, &picture, p->n_threads, &view, err);
+    if (s == SL_OK) s = add_view(p, &rule, &view, err);
     if (s != SL_OK) sl_fail_context(err, s, "%s", path);
-    sl_picture_free(&picture);
-    sl_picture_free(&resized);
+    sl_view_free(&view);
     return s;
 }
 

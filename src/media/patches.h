@@ -6,6 +6,11 @@
 
 #include "media/picture.h"
 
+/* A picture's patch grid: rows and columns, both even. */
+typedef struct sl_grid {
+    int32_t rows, cols;
+} sl_grid;
+
 struct sl_patch_format {
     int patch_size;        /* pixels of a side: 14 */
     float mean[3], std[3]; /* of RGB in [0, 1]; std > 0 */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The batch and all its arrays in one allocation. */
 struct owned_batch {
@@ -125,4 +126,16 @@ sl_status sl_batch_new(const sl_config *c, const sl_batch_spec *s, sl_batch **ou
 void sl_batch_free(sl_batch *b)
 {
     free(b); /* the batch is the first member of its allocation */
+}
+
+struct sl_view_rule sl_config_view(const sl_config *c)
+{
+    struct sl_view_rule rule = {
+        .fit = {2 * c->vit.patch_size, c->min_pixels, c->max_pixels},
+        .filter = SL_FILTER_BILINEAR,
+        .format = {.patch_size = c->vit.patch_size},
+    };
+    memcpy(rule.format.mean, c->vit.mean, sizeof rule.format.mean);
+    memcpy(rule.format.std, c->vit.std, sizeof rule.format.std);
+    return rule;
 }

@@ -5,6 +5,7 @@
 #define SL_MODEL_BATCH_H
 
 #include "base/error.h"
+#include "media/view.h"
 #include "model/config.h"
 
 #include <stddef.h>
@@ -32,11 +33,6 @@ typedef struct sl_batch {
     const int32_t *feature_rows; /* (n_patches / 4): the token row that each feature replaces */
 } sl_batch;
 
-/* A picture's patch grid: rows and columns, both even. */
-typedef struct sl_grid {
-    int32_t rows, cols;
-} sl_grid;
-
 /* What sl_batch_new makes a batch from; borrowed only during the call, except patches. */
 typedef struct sl_batch_spec {
     const int32_t *tokens; /* image_patch tokens already repeated, one for each feature */
@@ -57,5 +53,8 @@ typedef struct sl_batch_spec {
  */
 sl_status sl_batch_new(const sl_config *c, const sl_batch_spec *spec, sl_batch **out, sl_error *err);
 void sl_batch_free(sl_batch *b);
+
+/* Returns how the model of c sees pictures: its size rule, bilinear resizing and its normalisation. */
+struct sl_view_rule sl_config_view(const sl_config *c);
 
 #endif
