@@ -16,6 +16,10 @@ build libutf8proc-dev pc:libutf8proc
 build libpng-dev     pc:libpng
 build libjpeg-dev    pc:libjpeg
 build libarchive-dev pc:libarchive
+build libavformat-dev pc:libavformat
+build libavcodec-dev pc:libavcodec
+build libavutil-dev  pc:libavutil
+build libswscale-dev pc:libswscale
 test  libcmocka-dev  pc:cmocka
 lint  clang-format-14 clang-format-14
 lint  clang-tidy-14  clang-tidy-14
