@@ -1,0 +1,280 @@
+/*
+ * bench_model.c: the whole model's speed: vision, prefill, decode and the training step.
+ *
+ * Compute is held against register-resident tile products, decoding against a streaming read, each measured before
+ * every repetition, so that a machine that others slow down slows both.
+ */
+#include "cli/bench.h"
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "infer/kv_cache.h"
+#include "model/count.h"
+#include "tensor/cpu/limits.h"
+#include "train/trainer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const size_t WORK_CEILING = (size_t)1 << 40;
+
+/* One model with its work space. */
+struct rig {
+    sl_model *model;
+    sl_workspace work;
+    sl_batch *batch;
+    float *patches;
+};
+
+static sl_status rig_open(struct rig *r, const struct sl_bench *b, const sl_config *c, const sl_weight_plan *plan,
+                          sl_error *err)
+{
+    *r = (struct rig){0};
+    sl_status s = sl_model_new(c, plan, false, &r->model, err);
+    if (s == SL_OK) s = sl_model_init(r->model, 1, err);
+    if (s == SL_OK) s = sl_workspace_init(&r->work, b->ops, plan->dt, WORK_CEILING, err);
+    return s;
+}
+
+static void rig_close(struct rig *r)
+{
+    sl_batch_free(r->batch);
+    sl_workspace_free(&r->work);
+    sl_model_free(r->model);
+    free(r->patches);
+}
+
+/* Fills in random pixels for a batch made by sl_batch_plan; owned by the caller. */
+static sl_status random_patches(sl_batch *batch, const sl_config *c, float **patches, sl_error *err)
+{
+    struct sl_rng rng;
+    sl_rng_init(&rng, 1, 0);
+    size_t n = (size_t)batch->n_patches * 3 * (size_t)c->vit.patch_size * (size_t)c->vit.patch_size;
+    *patches = malloc((n + 1) * sizeof **patches);
+    if (!*patches) return sl_fail(err, SL_ERR_MEMORY, "out of memory for patches");
+    for (size_t i = 0; i < n; i++) (*patches)[i] = sl_rng_float(&rng) * 4 - 2;
+    batch->patches = *patches;
+    return SL_OK;
+}
+
+sl_status sl_bench_vision(const struct sl_bench *b, sl_error *err)
+{
+    sl_config c;
+    struct rig r;
+    sl_weight_plan plan = {.ops = b->ops, .dt = SL_BF16, .modules = 1u << SL_MODULE_VIT};
+    sl_status s = sl_config_named("seed1.5-vl", &c, err);
+    if (s != SL_OK) return s;
+    s = rig_open(&r, b, &c, &plan, err);
+    if (s == SL_OK) s = sl_batch_plan(&c, 1, 0, 1, (sl_grid){756 / 14, 1008 / 14}, false, &r.batch, err);
+    if (s == SL_OK) s = random_patches(r.batch, &c, &r.patches, err);
+    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS];
+    for (int i = -1; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
+        double limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
+        sl_workspace_reset(&r.work);
+        sl_vit_forward(&r.work.ctx, r.model, r.batch);
+        double seconds = sl_clock_seconds() - start;
+        s = sl_ctx_status(&r.work.ctx, err);
+        if (i < 0) continue; /* the first pass commits memory */
+        rates[i] = r.work.ctx.flops / seconds / 1e9;
+        limits[i] = limit / 1e9;
+    }
+    if (s == SL_OK)
+        sl_bench_emit(b, (struct sl_bench_row){
+                             .bench = "vision",
+                             .shape = "seed-vit 1008x756",
+                             .dtype = "bf16",
+                             .unit = "GFLOP/s",
+                             .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
+                             .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
+                         });
+    rig_close(&r);
+    return s;
+}
+
+/* A dense decoder of 2B parameters: 28 x 2048, 16/8 heads of 128, MLP 6144, vocabulary 151,936, tied. */
+static sl_status dense_2b(sl_config *c, sl_error *err)
+{
+    sl_status s = sl_config_named("base", c, err);
+    if (s != SL_OK) return s;
+    sl_decoder_config *d = &c->decoder;
+    d->vocab = 151936, d->hidden = 2048, d->depth = 28, d->n_heads = 16, d->n_kv_heads = 8, d->head_dim = 128;
+    d->mlp_hidden = 6144, d->n_dense_layers = 28, d->n_experts = 0, d->top_k = 0, d->expert_hidden = 0;
+    d->shared_hidden = 0, d->select_bias = false, d->tie_embeddings = true;
+    return SL_OK;
+}
+
+sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err)
+{
+    enum { TOKENS = 1024 };
+    sl_config c;
+    struct rig r;
+    sl_weight_plan plan = {.ops = b->ops, .dt = SL_BF16, .modules = 1u << SL_MODULE_DECODER};
+    sl_status s = dense_2b(&c, err);
+    if (s != SL_OK) return s;
+    s = rig_open(&r, b, &c, &plan, err);
+    if (s == SL_OK) s = sl_batch_plan(&c, 1, TOKENS, 0, (sl_grid){0, 0}, false, &r.batch, err);
+    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS], seconds = 0;
+    for (int i = -1; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
+        double limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
+        sl_workspace_reset(&r.work);
+        sl_ctx *ctx = &r.work.ctx;
+        sl_tensor *x = sl_decoder_forward(ctx, r.model, r.batch, NULL, NULL, NULL);
+        if (x) { /* only the last token is projected: that is what answering needs */
+            char *last = (char *)x->data + (size_t)(TOKENS - 1) * (size_t)c.decoder.hidden * sl_dtype_size(x->dtype);
+            sl_model_logits(ctx, r.model, sl_tensor_wrap(ctx, x->dtype, 1, c.decoder.hidden, last));
+        }
+        seconds = sl_clock_seconds() - start;
+        s = sl_ctx_status(ctx, err);
+        if (i < 0) continue;
+        rates[i] = ctx->flops / seconds / 1e9;
+        limits[i] = limit / 1e9;
+    }
+    if (s == SL_OK)
+        sl_bench_emit(b, (struct sl_bench_row){
+                             .bench = "prefill",
+                             .shape = "dense 2B, 1024 tokens",
+                             .dtype = "bf16",
+                             .unit = "GFLOP/s",
+                             .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
+                             .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
+                         });
+    rig_close(&r);
+    return s;
+}
+
+/* --- decode ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes of packed weights that one token reads. */
+static double decode_weight_bytes(const sl_model *m)
+{
+    double bytes = 0;
+    for (int i = 0; i < m->weights.n_rows; i++) {
+        const sl_weight_row *r = &m->weights.rows[i];
+        if (r->w.packed) bytes += (double)r->w.packed_stride * (double)r->w.groups;
+    }
+    return bytes;
+}
+
+struct decoder_state {
+    struct rig rig;
+    sl_kv_cache *cache;
+    sl_kv_sequence sequence;
+};
+
+/* Runs n tokens through the cache; the last one's logits are computed too. */
+static sl_status decode_tokens(struct decoder_state *d, const sl_config *c, int n, sl_error *err)
+{
+    int32_t cu[2] = {0, n}, first = d->sequence.length, *tokens = calloc((size_t)n, sizeof *tokens);
+    sl_kv_sequence *seqs[1] = {&d->sequence};
+    sl_batch_spec spec = {.tokens = tokens, .n_seqs = 1, .cu_seqlens = cu, .first_position = &first};
+    sl_batch *batch = NULL;
+    sl_status s = tokens ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory");
+    if (s == SL_OK) s = sl_kv_extend(d->cache, &d->sequence, n, err);
+    if (s == SL_OK) s = sl_batch_new(c, &spec, &batch, err);
+    if (s == SL_OK) {
+        sl_ctx *ctx = &d->rig.work.ctx;
+        sl_workspace_reset(&d->rig.work);
+        const sl_decoder_cache *view = sl_kv_bind(d->cache, seqs, 1);
+        sl_tensor *x = sl_decoder_forward(ctx, d->rig.model, batch, NULL, view, NULL);
+        if (x && n == 1) sl_model_logits(ctx, d->rig.model, x);
+        s = sl_ctx_status(ctx, err);
+    }
+    sl_batch_free(batch);
+    free(tokens);
+    return s;
+}
+
+static sl_status measure_decode(const struct sl_bench *b, const sl_config *c, struct decoder_state *d, bool int8,
+                                sl_error *err)
+{
+    enum { PREFIX = 128, STEPS = 8 };
+    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS];
+    double weights = decode_weight_bytes(d->rig.model);
+    double token_bytes = (double)sl_kv_page_bytes(&c->decoder, SL_BF16) / SL_KV_PAGE_SIZE;
+    sl_status s = decode_tokens(d, c, PREFIX, err);
+    if (s == SL_OK) s = decode_tokens(d, c, 1, err);
+    for (int i = 0; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
+        double bytes = 0;
+        limits[i] = sl_cpu_limit_read(b->ops) / 1e9;
+        double start = sl_clock_seconds();
+        for (int k = 0; k < STEPS && s == SL_OK; k++) {
+            s = decode_tokens(d, c, 1, err);
+            bytes += weights + token_bytes * d->sequence.length;
+        }
+        rates[i] = bytes / (sl_clock_seconds() - start) / 1e9;
+    }
+    if (s == SL_OK)
+        sl_bench_emit(b, (struct sl_bench_row){
+                             .bench = "decode",
+                             .shape = "dense 2B, batch 1",
+                             .dtype = int8 ? "int8" : "bf16",
+                             .unit = "GB/s",
+                             .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
+                             .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
+                         });
+    return s;
+}
+
+sl_status sl_bench_decode(const struct sl_bench *b, sl_error *err)
+{
+    sl_config c;
+    sl_status s = dense_2b(&c, err);
+    for (int int8 = 0; int8 < 2 && s == SL_OK; int8++) {
+        struct decoder_state d = {0};
+        sl_weight_plan plan = {
+            .ops = b->ops,
+            .dt = SL_BF16,
+            .int8 = int8,
+            .modules = 1u << SL_MODULE_DECODER,
+        };
+        s = rig_open(&d.rig, b, &c, &plan, err);
+        if (s == SL_OK) s = sl_kv_cache_new(&c.decoder, SL_BF16, 8, 1, &d.cache, err);
+        if (s == SL_OK) s = measure_decode(b, &c, &d, int8, err);
+        if (d.cache) sl_kv_release(d.cache, &d.sequence);
+        sl_kv_cache_free(d.cache);
+        rig_close(&d.rig);
+    }
+    return s;
+}
+
+/* --- train ------------------------------------------------------------------------------------------------------ */
+
+sl_status sl_bench_train(const struct sl_bench *b, sl_error *err)
+{
+    enum { SEQUENCES = 8, TOKENS = 2048, PICTURES = 2 };
+    sl_config c;
+    sl_trainer_options o;
+    sl_trainer *t = NULL;
+    sl_batch *batch = NULL;
+    float *patches = NULL;
+    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS];
+    sl_trainer_defaults(&o);
+    sl_status s = sl_config_named("mini", &c, err);
+    if (s == SL_OK) s = sl_trainer_new(&c, b->ops, &o, 1, false, &t, err);
+    if (s == SL_OK) s = sl_batch_plan(&c, SEQUENCES, TOKENS, PICTURES, (sl_grid){32, 32}, true, &batch, err);
+    if (s == SL_OK) s = random_patches(batch, &c, &patches, err);
+    for (int i = -1; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
+        double loss, flops, limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
+        s = sl_trainer_accumulate(t, batch, &loss, &flops, err);
+        if (s == SL_OK) s = sl_trainer_update(t, 1e-4f, NULL, err);
+        double seconds = sl_clock_seconds() - start;
+        if (i < 0) continue;
+        rates[i] = 3 * flops / seconds / 1e9;
+        limits[i] = limit / 1e9;
+    }
+    if (s == SL_OK) {
+        struct sl_bench_row row = {
+            .bench = "train",
+            .dtype = "bf16",
+            .unit = "GFLOP/s",
+            .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
+            .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
+        };
+        snprintf(row.shape, sizeof row.shape, "mini, %d x %d tokens, %d pictures each", SEQUENCES, TOKENS, PICTURES);
+        sl_bench_emit(b, row);
+    }
+    sl_batch_free(batch);
+    free(patches);
+    sl_trainer_free(t);
+    return s;
+}

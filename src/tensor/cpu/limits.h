@@ -1,0 +1,21 @@
+/*
+ * limits.h: what this machine can do at most, measured: the yardsticks of `seedling bench`.
+ */
+#ifndef SL_TENSOR_CPU_LIMITS_H
+#define SL_TENSOR_CPU_LIMITS_H
+
+#include "tensor/ops.h"
+
+/*
+ * Returns FLOP/s of products whose operands never leave the registers, all threads of o at once: tile products for
+ * SL_BF16 and SL_I8 at level amx, fused multiply-adds of the level for everything else. Takes a tenth of a second.
+ */
+double sl_cpu_limit_flops(const sl_ops *o, sl_dtype type);
+
+/*
+ * Returns bytes/s of reading 1 GiB from front to back, a part for each thread: far more than any cache. The best of
+ * three passes. Takes half a second; 0 without memory.
+ */
+double sl_cpu_limit_read(const sl_ops *o);
+
+#endif
