@@ -134,7 +134,7 @@ static void compare_with_reference(const char *what, const struct kt_run *got, c
         if (strcmp(g->name, "lse") == 0)
             assert_near(what, g->name, g->data, w->data, SL_F32, g->n, 1e-5, 0, bf16 ? 1e-3 : 1e-5);
         else if (strcmp(g->name, "delta") == 0)
-            assert_near(what, g->name, g->data, w->data, SL_F32, g->n, 1e-5, bf16 ? 0x1p-7 : 1e-5, 1e-5);
+            assert_near(what, g->name, g->data, w->data, SL_F32, g->n, 1e-5, bf16 ? 0x1p-5 : 1e-5, 1e-5);
         else
             assert_near(what, g->name, g->data, w->data, g->dtype, g->n, bf16 ? 0x1p-7 : 1e-5, bf16 ? 0x1p-6 : 1e-5,
                         bf16 ? 0x1p-7 : 1e-5);

@@ -148,7 +148,7 @@ static void run_task(struct forward *f)
     end_rows(f, rows);
 }
 
-static void attend(const sl_ops *o, const sl_attend *a)
+void SL_VEC_NAME(sl_attend)(const sl_ops *o, const sl_attend *a)
 {
     int64_t next = 0, chunk = sl_attend_chunk(a, o->n_threads, UNIT_ROWS, TASK_ROWS);
 #pragma omp parallel num_threads(o->n_threads)
@@ -169,13 +169,13 @@ static void attend(const sl_ops *o, const sl_attend *a)
 static void attention(const sl_ops *o, const sl_attention *a)
 {
     sl_attend problem = sl_attend_packed(a);
-    attend(o, &problem);
+    SL_VEC_NAME(sl_attend)(o, &problem);
 }
 
 static void attention_paged(const sl_ops *o, const sl_attention_paged *a)
 {
     sl_attend problem = sl_attend_paged(a);
-    attend(o, &problem);
+    SL_VEC_NAME(sl_attend)(o, &problem);
 }
 
 void SL_VEC_NAME(sl_attention_fill)(sl_ops *o, const sl_cpu_features *f)

@@ -14,6 +14,9 @@ enum {
     ATTENTION_KEYS = 128, /* keys of a block; blocks begin at multiples of it */
 };
 
+/* Solves a forward problem of either dtype. */
+void SL_VEC_NAME(sl_attend)(const sl_ops *o, const sl_attend *a);
+
 /* The backward slot, filled in beside the forward ones. */
 void SL_VEC_NAME(sl_attention_bwd)(const sl_ops *o, const sl_attention *a, const sl_attention_grad *g);
 
