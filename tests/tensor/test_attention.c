@@ -129,11 +129,12 @@ static void assert_near(const char *what, const char *name, const void *got, con
 
 /*
  * The bounds. f32: 1e-5. bf16: results are rounded (2^-9 relative at most), and kernels on bf16 products round P and
- * dS too, which leaves 2^-7 on average; the largest of thousands of elements may be off by several times that.
+ * dS too, which leaves 2^-7 on average. Gradients add the rounding of out through delta, the same error for all keys
+ * of a row, so that the worst of thousands of elements is off by much more.
  */
 static void compare_with_reference(const char *what, const struct kt_run *got, const struct kt_run *want)
 {
-    static const struct bound f32 = {1e-5, 1e-5, 1e-5, 1e-5}, bf16 = {0x1p-6, 0x1p-4, 0x1p-7, 0x1p-7};
+    static const struct bound f32 = {1e-5, 1e-5, 1e-5, 1e-5}, bf16 = {0x1p-6, 0x1p-3, 0x1p-7, 0x1p-7};
     static const struct bound f32_lse = {1e-5, 0, 1, 1e-5}, bf16_lse = {1e-5, 0, 1, 1e-3};
     bool is_bf16 = got->buffers[0].dtype == SL_BF16;
     for (int i = 0; i < got->n_buffers; i++) {
