@@ -112,14 +112,14 @@ static void multiply_block(const struct part *p, int64_t i, int64_t j, float *bu
     for (int64_t r = 0; r < rows; r++)
         for (int64_t x = 0; x < columns; x++) {
             float s = (float)sum[r][x];
-            if (p->type == SL_I8) s *= most[r] / 127.0f * gemm_scales((void *)p->b, p->g->n, p->g->k)[j + x];
+            if (p->type == SL_I8) s *= most[r] / 127.0f * gemm_scales(p->b, p->g->n, p->g->k)[j + x];
             store(p, i + r, j + x, s);
         }
 }
 
 static void gemm_ref(const sl_ops *o, const sl_gemm *g)
 {
-    int groups = gemm_n_groups(g);
+    int groups = g->n_groups > 0 ? g->n_groups : 1;
 #pragma omp parallel num_threads(o->n_threads)
     {
         float *buffer = (float *)(o->scratch + (size_t)omp_get_thread_num() * o->scratch_size);
