@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@ enum { BLOCK_BYTES = 4096, READ_BYTES = 1 << 20 };
 
 struct sl_sample_block {
     struct sl_sample_block *next;
+    atomic_int n_owners;
     size_t used, size;
     alignas(max_align_t) char bytes[];
 };
@@ -52,10 +54,16 @@ void sl_sample_release(struct sl_sample *s)
 {
     while (s->blocks) {
         struct sl_sample_block *next = s->blocks->next;
-        free(s->blocks);
+        if (atomic_fetch_sub(&s->blocks->n_owners, 1) == 1) free(s->blocks);
         s->blocks = next;
     }
     sl_sample_init(s, s->max_bytes);
+}
+
+void sl_sample_share(const struct sl_sample *s, struct sl_sample *copy)
+{
+    *copy = *s;
+    for (struct sl_sample_block *b = s->blocks; b; b = b->next) atomic_fetch_add(&b->n_owners, 1);
 }
 
 void *sl_sample_alloc(struct sl_sample *s, size_t n)
@@ -65,12 +73,14 @@ void *sl_sample_alloc(struct sl_sample *s, size_t n)
     n = (n + align - 1) / align * align;
     if (n == 0) n = align;
     struct sl_sample_block *b = s->blocks;
+    SL_CHECK(!b || atomic_load(&b->n_owners) == 1);
     if (!b || n > b->size - b->used) {
         size_t size = n > BLOCK_BYTES / 2 ? n : BLOCK_BYTES;
         if (size > s->max_bytes - s->n_bytes) size = n;
         if (size > s->max_bytes - s->n_bytes) return NULL;
         struct sl_sample_block *fresh = malloc(sizeof *fresh + size);
         if (!fresh) return NULL;
+        atomic_init(&fresh->n_owners, 1);
         fresh->used = 0;
         fresh->size = size;
         s->n_bytes += size;

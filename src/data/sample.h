@@ -132,6 +132,12 @@ void sl_sample_init(struct sl_sample *s, size_t max_bytes);
 /* Releases the memory; the sample is empty again, with the same ceiling. */
 void sl_sample_release(struct sl_sample *s);
 
+/*
+ * Makes *copy a second owner of everything in s, without copying; each is released by itself, by any thread. Neither
+ * may allocate after that.
+ */
+void sl_sample_share(const struct sl_sample *s, struct sl_sample *copy);
+
 /* Returns n bytes that live as long as the sample, aligned for any object, uninitialised; NULL past the ceiling. */
 void *sl_sample_alloc(struct sl_sample *s, size_t n);
 
