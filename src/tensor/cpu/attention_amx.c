@@ -353,5 +353,6 @@ void sl_attention_fill_amx(sl_ops *o, const sl_cpu_features *f)
 {
     (void)f;
     o->attention = attention;
+    o->attention_bwd = sl_attention_bwd_amx;
     o->attention_paged = attention_paged;
 }
