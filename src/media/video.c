@@ -331,7 +331,7 @@ static sl_status decode_from_key(struct sl_video *v, int64_t index, sl_error *er
         if (v->av.late || v->good.index >= 0 || key < 0) return SL_OK;
         /* A stand-in from before the previous key would be too old, unless it is the seek that went astray. */
         bool astray = v->ahead.index >= 0;
-        bool too_old = key == 0 || seconds_of(v, ix->times[index] - ix->times[key]) > v->options.max_gap_seconds;
+        bool too_old = key == 0 || seconds_of(v, ix->times[index] - ix->keys[key]) > v->options.max_gap_seconds;
         if (!astray && too_old) return SL_OK;
         key = i == MAX_TRIES - 2 && astray ? -1 : key - 1;
     }

@@ -18,6 +18,14 @@
 
 enum { IO_BUFFER_BYTES = 1 << 16 };
 
+static const char not_a_video[] = "not a video that can be read";
+
+#if LIBAVFORMAT_VERSION_MAJOR >= 59
+typedef const AVInputFormat *input_format;
+#else
+typedef AVInputFormat *input_format;
+#endif
+
 bool sl_av_is_late(struct sl_av *av)
 {
     if (av->deadline > 0 && sl_clock_seconds() > av->deadline) av->late = true;
@@ -114,36 +122,62 @@ static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *ur
     return AVERROR(EPERM);
 }
 
+/*
+ * Finds out what the bytes are. Lists of other files are not followed, and text as a terminal would show it, which
+ * FFmpeg offers to film, is not taken for a video.
+ */
+static sl_status probe(struct sl_av *av, AVIOContext *io, input_format *found, sl_error *err)
+{
+    static const char *const refused[] = {"hls", "concat", "dash", "sdp", "imf", "webm_dash_manifest", "tty"};
+    enum { PROBE_BYTES = 1 << 20 };
+    int64_t limit = av->options.probe_bytes;
+    int rc =
+        av_probe_input_buffer2(io, found, "", NULL, 0, limit && limit < PROBE_BYTES ? (unsigned)limit : PROBE_BYTES);
+    if (rc < 0) return sl_av_fail(av, rc, err, not_a_video);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (strcmp((*found)->name, refused[i]) == 0)
+            return sl_fail(err, SL_ERR_FORMAT, "%s: text, or a list of other files (%s)", not_a_video, refused[i]);
+    return SL_OK;
+}
+
+static void free_io(AVIOContext *io)
+{
+    if (!io) return;
+    av_freep(&io->buffer);
+    avio_context_free(&io);
+}
+
 static sl_status open_container(struct sl_av *av, sl_error *err)
 {
-    static const char what[] = "not a video that can be read";
-    AVFormatContext *format = avformat_alloc_context();
     uint8_t *buffer = av_malloc(IO_BUFFER_BYTES);
     AVIOContext *io = NULL;
-    if (format && buffer)
+    if (buffer)
         io = avio_alloc_context(buffer, IO_BUFFER_BYTES, 0, av, read_bytes, NULL, av->seekable ? seek_bytes : NULL);
     if (!io) {
-        avformat_free_context(format);
         av_free(buffer);
         return sl_fail(err, SL_ERR_MEMORY, "no memory to open a video");
     }
+    input_format kind = NULL;
+    sl_status status = probe(av, io, &kind, err);
+    AVFormatContext *format = status ? NULL : avformat_alloc_context();
+    if (!status && !format) status = sl_fail(err, SL_ERR_MEMORY, "no memory to open a video");
+    if (status) {
+        free_io(io);
+        return status;
+    }
     format->pb = io;
     format->flags |= AVFMT_FLAG_CUSTOM_IO;
-    if (av->options.live) format->flags |= AVFMT_FLAG_NOBUFFER;
     format->interrupt_callback = (AVIOInterruptCB){.callback = interrupt, .opaque = av};
     format->io_open = refuse_open;
-    if (av->options.probe_bytes) {
-        format->probesize = av->options.probe_bytes;
-        format->format_probesize = (int)(av->options.probe_bytes < (1 << 20) ? av->options.probe_bytes : 1 << 20);
-    }
+    if (av->options.live) format->fps_probe_size = 0; /* which would wait for twenty frames */
+    if (av->options.probe_bytes) format->probesize = av->options.probe_bytes;
     AVDictionary *options = NULL;
     av_dict_set(&options, "protocol_whitelist", "none", 0);
-    int rc = avformat_open_input(&format, NULL, NULL, &options);
+    int rc = avformat_open_input(&format, NULL, kind, &options);
     av_dict_free(&options);
     if (rc < 0) { /* which has freed format, but not io */
-        av_freep(&io->buffer);
-        avio_context_free(&io);
-        return sl_av_fail(av, rc, err, what);
+        free_io(io);
+        return sl_av_fail(av, rc, err, not_a_video);
     }
     av->format = format;
     return SL_OK;
@@ -159,7 +193,7 @@ static sl_status find_streams(struct sl_av *av, sl_error *err)
     int rc = avformat_find_stream_info(av->format, options);
     for (unsigned i = 0; i < n; i++) av_dict_free(&options[i]);
     av_free(options);
-    return rc < 0 || sl_av_is_late(av) ? sl_av_fail(av, rc, err, "not a video that can be read") : SL_OK;
+    return rc < 0 || sl_av_is_late(av) ? sl_av_fail(av, rc, err, not_a_video) : SL_OK;
 }
 
 static sl_status choose_stream(struct sl_av *av, sl_error *err)
@@ -182,8 +216,8 @@ static sl_status check_size(const struct sl_av *av, sl_error *err)
 {
     int64_t width = av->stream->codecpar->width, height = av->stream->codecpar->height;
     if (width < 1 || height < 1)
-        return sl_fail(err, SL_ERR_FORMAT, "there is no picture in its video stream%s%s", av->detail[0] ? ": " : "",
-                       av->detail);
+        return sl_fail(err, SL_ERR_FORMAT, "its pictures cannot be decoded, or have more than %lld pixels",
+                       (long long)av->options.max_pixels);
     if (width > SL_PICTURE_MAX_SIDE || height > SL_PICTURE_MAX_SIDE || width * height > av->options.max_pixels)
         return sl_fail(err, SL_ERR_MEMORY, "a video of %lldx%lld pixels: the limit is %lld", (long long)width,
                        (long long)height, (long long)av->options.max_pixels);
@@ -234,10 +268,7 @@ void sl_av_close(struct sl_av *av)
     avcodec_free_context(&av->decoder);
     av_packet_free(&av->packet);
     avformat_close_input(&av->format);
-    if (io) {
-        av_freep(&io->buffer);
-        avio_context_free(&io);
-    }
+    free_io(io);
     av->stream = NULL;
 }
 
