@@ -1,8 +1,9 @@
 /*
  * mixture.h: several sources drawn from in fixed proportions, in one order that any number of workers sees alike.
  *
- * Which source is next is decided by the largest deficit (weight times draws so far, less the source's own draws), so
- * that after every draw each source is within one sample of its share. The order follows from the seed and the files.
+ * Which source is next is decided by Tijdeman's rule for the chairman assignment problem (Discrete Mathematics 32,
+ * 1980): after every draw each source has had its share of all draws to within less than one sample. The order follows
+ * from the seed and the files.
  * One thread owns a mixture.
  */
 #ifndef SL_DATA_MIXTURE_H

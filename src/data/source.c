@@ -367,7 +367,9 @@ static void open_stream(struct sl_source *s)
     const struct sl_shard *shard = &s->shards[s->order[s->at.shard]];
     sl_error why = {0};
     s->reader.epoch = s->at.epoch;
-    if (sl_shard_stream_open(&s->stream, shard, &s->reader, &why)) skip_file(s, shard->path, why.message);
+    if (!sl_shard_stream_open(&s->stream, shard, &s->reader, &why)) return;
+    skip_file(s, shard->path, why.message);
+    sl_shard_stream_close(&s->stream);
 }
 
 /* Makes the block hold the next sample; false at the epoch's end. */
