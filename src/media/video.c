@@ -41,6 +41,7 @@ struct sl_video {
     AVFrame *frame;   /* owned; what the decoder hands out */
     int64_t n_out;    /* frames that came out since the start, where frames are counted */
     int64_t last_out; /* number of the last frame that came out; -1: none since the last seek */
+    bool sparing;     /* see decode_until */
     bool positioned;  /* the container stands where last_out says */
 };
 
@@ -108,7 +109,8 @@ static void measure(struct sl_video *v)
     double told = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
     double span = v->index.counted ? 0 : seconds_of(v, v->index.times[n - 1] - v->index.times[0]);
     if (v->index.counted || n < 2 || !(span > 0)) {
-        info->fps = told > 0 ? told : 25;
+        double whole = stream->duration > 0 ? (double)stream->duration * av_q2d(stream->time_base) : 0;
+        info->fps = whole > 0 ? (double)n / whole : told > 0 ? told : 25;
         info->seconds = (double)n / info->fps;
         return;
     }
@@ -265,9 +267,13 @@ static int64_t number_of(struct sl_video *v, const AVFrame *f)
     return i;
 }
 
-/* Decodes until the frame asked for, or a later one, came out. */
+/*
+ * Decodes until the frame asked for, or a later one, came out. With v->sparing, frames before it that no others build
+ * on are left out.
+ */
 static void decode_until(struct sl_video *v, int64_t index)
 {
+    v->av.skip_before = v->sparing ? v->index.times[index] : INT64_MIN;
     bool usable;
     while (v->last_out < index && sl_av_next_frame(&v->av, v->frame, &usable)) {
         v->last_out = number_of(v, v->frame);
@@ -354,10 +360,15 @@ static sl_status load_frame(struct sl_video *v, int64_t index, sl_error *err)
     bool behind = v->good.index > index || (v->good.index < 0 && v->last_out > index);
     bool far = !ix->from_start && key_index > v->last_out + NEAR;
     sl_status status = SL_OK;
+    v->sparing = !ix->from_start;
     if (!v->positioned || behind || far)
         status = decode_from_key(v, index, err);
     else
         decode_until(v, index);
+    if (!status && !v->av.late && v->sparing && v->good.index != index) {
+        v->sparing = false; /* the best stand-in may have been left out */
+        status = decode_from_key(v, index, err);
+    }
     if (status) return status;
     if (v->av.late) {
         v->positioned = false;

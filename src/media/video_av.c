@@ -254,6 +254,7 @@ sl_status sl_av_open(struct sl_av *av, sl_error *err)
     av->at = 0;
     av->late = av->drained = av->tainted = false;
     av->detail[0] = '\0';
+    av->skip_before = INT64_MIN;
     sl_status status = open_container(av, err);
     if (!status) status = find_streams(av, err);
     if (!status) status = choose_stream(av, err);

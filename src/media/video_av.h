@@ -53,6 +53,7 @@ struct sl_av {
     bool drained;                     /* the decoder was told that the file has ended */
     bool tainted;                     /* something was damaged since the last frame that builds on no other, */
     int64_t damaged_from, damaged_to; /* from this time to that */
+    int64_t skip_before;              /* frames before this time are decoded only where others build on them */
     int64_t last_sent;                /* time of the last packet given to the decoder */
     int64_t n_packets, n_damaged;     /* packets given to the decoder, complaints; kept when opened again */
 };

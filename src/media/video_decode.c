@@ -30,6 +30,8 @@ static void feed_decoder(struct sl_av *av)
     if (packet->stream_index == av->stream->index) {
         av->n_packets++;
         av->last_sent = packet->pts;
+        bool skip = packet->pts != AV_NOPTS_VALUE && packet->pts < av->skip_before;
+        av->decoder->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
         bool cut = packet->flags & AV_PKT_FLAG_CORRUPT;
         if (avcodec_send_packet(av->decoder, packet) < 0 || cut) note_damage(av, av->last_sent, av->last_sent);
     }

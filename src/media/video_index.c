@@ -90,8 +90,9 @@ static const AVIndexEntry *table_entry(AVStream *stream, int i)
 }
 
 /* True when the table's times, moved by one offset, are those at which frames are shown. */
-static bool table_is_enough(AVStream *stream, int n)
+static bool table_is_enough(const struct sl_av *av, int n)
 {
+    AVStream *stream = av->stream;
     bool equal = true;
     int64_t step = n > 1 ? table_entry(stream, 1)->timestamp - table_entry(stream, 0)->timestamp : 1;
     for (int i = 0; i < n; i++) {
@@ -102,7 +103,9 @@ static bool table_is_enough(AVStream *stream, int n)
         equal &= here == step;
     }
     if (stream->codecpar->video_delay == 0) return true;
-    return equal && stream->start_time != AV_NOPTS_VALUE;
+    /* AVI does not know of reordering at all. */
+    bool knows = strncmp(av->format->iformat->name, "mov,", 4) == 0 && stream->start_time != AV_NOPTS_VALUE;
+    return equal && knows;
 }
 
 /* Takes the times from the container's table; false when it cannot. */
@@ -110,7 +113,7 @@ static bool read_table(struct sl_av *av, int64_t max_frames, struct times *times
 {
     AVStream *stream = av->stream;
     int n = table_entries(stream);
-    if (n < 1 || n > max_frames || !table_is_enough(stream, n)) return false;
+    if (n < 1 || n > max_frames || !table_is_enough(av, n)) return false;
     int64_t offset = stream->start_time != AV_NOPTS_VALUE ? stream->start_time - table_entry(stream, 0)->timestamp : 0;
     for (int i = 0; i < n; i++) {
         const AVIndexEntry *entry = table_entry(stream, i);
