@@ -66,7 +66,7 @@ json_t *sl_mixture_save(const struct sl_mixture *m);
 
 /*
  * Goes to a position that save gave (borrowed). SL_ERR_ARGUMENT, and no change, when the mixture's seed, sources or
- * numbers of rows are not those it was saved with.
+ * numbers of rows are not those it was saved with. After another failure (a damaged position) restore again or close.
  */
 sl_status sl_mixture_restore(struct sl_mixture *m, const json_t *position, sl_error *err);
 

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_FILE = 16 << 20, MAX_DEPTH = 16 };
+enum { MAX_FILE = 16 << 20, MAX_DEPTH = 16, HEAD = 1 << 16 };
 
 void sl_mixture_defaults(struct sl_mixture_options *o)
 {
@@ -203,7 +203,7 @@ static struct source_keys default_keys(const struct sl_mixture_options *o, bool 
     k.options.shuffle = o->shuffle && shuffle;
     k.options.check_media = o->check_media;
     k.options.limits = o->limits;
-    k.options.limits.absolute_paths = o->absolute_paths;
+    k.options.limits.absolute_paths |= o->absolute_paths;
     k.options.skipped = o->skipped;
     return k;
 }
@@ -260,18 +260,30 @@ sl_status sl_mixture_open_json(const json_t *object, const char *folder, const s
     return SL_OK;
 }
 
-/* True when the file begins like a JSON object and is named .json: a mixture file. */
+/*
+ * Decides whether the file at path is a mixture: named .json, and an object. One whose first line is an object by
+ * itself is a file of JSON lines, as many are named .json, unless that object has "sources".
+ */
 static bool is_mixture_file(const char *path)
 {
     size_t n = strlen(path);
     if (n < 5 || strcmp(path + n - 5, ".json") != 0 || !sl_file_exists(path)) return false;
-    char head[256];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof head);
+    char *line = malloc(HEAD);
+    int fd = line ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t got = fd < 0 ? 0 : read(fd, line, HEAD);
     if (fd >= 0) close(fd);
     ssize_t i = 0;
-    while (i < got && strchr(" \t\r\n", head[i])) i++;
-    return i < got && head[i] == '{';
+    while (i < got && (line[i] == ' ' || line[i] == '\t' || line[i] == '\r' || line[i] == '\n')) i++;
+    bool mixture = i < got && line[i] == '{';
+    const char *end = mixture ? memchr(line + i, '\n', (size_t)(got - i)) : NULL;
+    json_t *first = NULL;
+    if (mixture) sl_json_parse(line + i, (size_t)(end ? end - line - i : got - i), MAX_DEPTH, &first, NULL);
+    if (first && !json_object_get(first, "sources")) mixture = false;
+    /* A line too long to see its end is a row: mixture files have short ones. */
+    if (mixture && !end && got == HEAD) mixture = false;
+    json_decref(first);
+    free(line);
+    return mixture;
 }
 
 static sl_status open_file(const char *path, const struct sl_mixture_options *o, struct sl_mixture **out, sl_error *err)

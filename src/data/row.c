@@ -55,8 +55,8 @@ void sl_row_message(struct sl_row *row, sl_sample_role role)
 {
     if (row->status) return;
     size_t ceiling = (size_t)row->place.limits->max_messages;
-    if (!sl_grow_array((void **)&row->messages, &row->cap_messages, row->n_messages + 1, sizeof *row->messages,
-                       ceiling)) {
+    if (row->n_messages >= ceiling || !sl_grow_array((void **)&row->messages, &row->cap_messages, row->n_messages + 1,
+                                                     sizeof *row->messages, ceiling)) {
         sl_row_fail(row, SL_SKIP_OVERSIZE, "more than %zu messages", ceiling);
         return;
     }

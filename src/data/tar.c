@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BLOCK = 1 << 16, MAX_NAME = 4096, MAX_RETRIES = 16, TAR_RECORD = 512 };
+enum { BLOCK = 1 << 16, MAX_NAME = 4096, MAX_RETRIES = 1 << 20, TAR_RECORD = 512 };
 
 enum compression { PLAIN, GZIP, ZSTD };
 
@@ -39,7 +39,7 @@ struct sl_tar {
     char name[MAX_NAME + 1]; /* without "./" */
     size_t key_length;
     uint64_t size;
-    uint64_t header_at, data_at; /* in the shard; plain only */
+    uint64_t header_at, data_at; /* in the shard, decompressed */
     /* The present group. */
     char key[MAX_NAME + 1];
     struct sl_row_member *members; /* owned */
@@ -208,9 +208,6 @@ static bool take_entry(struct sl_tar *t, struct archive_entry *e)
     if (*base == '.') return false;
     memcpy(t->name, name, strlen(name) + 1);
     t->key_length = (size_t)(base - name) + strcspn(base, ".");
-    t->size = (uint64_t)archive_entry_size(e);
-    t->header_at = t->options.begin + (uint64_t)archive_read_header_position(t->archive);
-    t->data_at = t->options.begin + (uint64_t)archive_filter_bytes(t->archive, 0);
     if (t->lazy && (t->data_at > t->file_size || t->size > t->file_size - t->data_at)) {
         give_up(t, "the archive ends inside a file");
         return false;
@@ -223,6 +220,14 @@ static bool past_end(const struct sl_tar *t)
 {
     if (!t->options.end || !t->data_at) return false;
     return t->data_at + (t->size + TAR_RECORD - 1) / TAR_RECORD * TAR_RECORD >= t->options.end;
+}
+
+/* True when the file would take the shard over its ceiling: decompressing costs time even when nobody wants the data.
+ */
+static bool too_much(const struct sl_tar *t)
+{
+    uint64_t max = t->options.limits->max_shard_bytes;
+    return !t->lazy && (t->data_at > max || t->size > max - t->data_at);
 }
 
 /* Goes to the next file that is to be read, if there is one: t->ready. */
@@ -240,17 +245,19 @@ static void fetch(struct sl_tar *t)
         if (rc == ARCHIVE_EOF) {
             t->ended = true;
         } else if (rc == ARCHIVE_OK || rc == ARCHIVE_WARN) {
-            uint64_t at = (uint64_t)archive_filter_bytes(t->archive, 0);
-            int64_t size = archive_entry_size(e);
-            /* Decompressing past a file costs time even when nobody wants it. */
-            if (!t->lazy && (at > t->options.limits->max_shard_bytes ||
-                             (size > 0 && (uint64_t)size > t->options.limits->max_shard_bytes - at))) {
+            t->size = archive_entry_size(e) > 0 ? (uint64_t)archive_entry_size(e) : 0;
+            t->header_at = t->options.begin + (uint64_t)archive_read_header_position(t->archive);
+            t->data_at = t->options.begin + (uint64_t)archive_filter_bytes(t->archive, 0);
+            if (too_much(t)) {
                 give_up(t, "the decompressed archive is larger than the limit of a shard");
-                return;
+            } else {
+                t->ready = take_entry(t, e);
             }
-            t->ready = take_entry(t, e);
-        } else if (rc != ARCHIVE_RETRY || ++retries > MAX_RETRIES) {
+        } else if (rc != ARCHIVE_RETRY || retries == MAX_RETRIES) {
             give_up(t, archive_error_string(t->archive));
+        } else if (retries++ == 0) {
+            /* The library looks for the next header, block by block. */
+            skip(t, SL_SKIP_BAD_ARCHIVE, "", archive_error_string(t->archive));
         }
     }
 }
