@@ -34,6 +34,7 @@ struct forward {
     int depths;        /* head_dim / 32, rounded up */
     int groups;        /* head_dim / 64, rounded up */
     int64_t key;       /* first key of the block */
+    int steps;         /* of the block: STEPS, or fewer when keys end */
     float scale_log2;  /* scale * log2 e */
     sl_bf16 *q;        /* (units, depths) left tiles */
     float *acc;        /* (units, groups, GROUP_TILES) result tiles: O before division by the sum */
@@ -100,15 +101,33 @@ static void begin_rows(struct forward *f, int rows)
     memset(f->sums, 0, (size_t)(units * UNIT_ROWS) * 64);
 }
 
+/*
+ * Asks for the vectors of the block of keys that begins at key, ahead of packing them: strided rows are beyond the
+ * hardware's foresight.
+ */
+static void prefetch_keys(const struct forward *f, int64_t key, int64_t keys)
+{
+    const void *k[ATTENTION_KEYS], *v[ATTENTION_KEYS];
+    int n = keys - key < ATTENTION_KEYS ? (int)(keys - key) : ATTENTION_KEYS;
+    if (n <= 0) return;
+    sl_attend_key_rows(f->a, f->task.seq, f->task.kv_head, key, n, k, v);
+    for (int i = 0; i < n; i++)
+        for (int d = 0; d < f->a->head_dim; d += 32) {
+            _mm_prefetch((const sl_bf16 *)k[i] + d, _MM_HINT_T1);
+            _mm_prefetch((const sl_bf16 *)v[i] + d, _MM_HINT_T1);
+        }
+}
+
 static void pack_keys(struct forward *f, int64_t keys)
 {
     const sl_attend *a = f->a;
     const void *k[ATTENTION_KEYS], *v[ATTENTION_KEYS];
     int n = keys - f->key < ATTENTION_KEYS ? (int)(keys - f->key) : ATTENTION_KEYS, tiles = f->groups * GROUP_TILES;
     sl_attend_key_rows(a, f->task.seq, f->task.kv_head, f->key, n, k, v);
-    for (int i = 0; i < ATTENTION_KEYS / 16; i++)
+    f->steps = (n + STEP_KEYS - 1) / STEP_KEYS;
+    for (int i = 0; i < 2 * f->steps; i++)
         amx_pack_columns(k + 16 * i, n - 16 * i, a->head_dim, f->k + i * f->depths * TILE_BF16);
-    for (int i = 0; i < STEPS; i++)
+    for (int i = 0; i < f->steps; i++)
         amx_pack_depth(v + STEP_KEYS * i, n - STEP_KEYS * i, a->head_dim, tiles, f->v + i * tiles * TILE_BF16);
 }
 
@@ -135,12 +154,12 @@ static inline void score_end(float *s)
     _tile_stored(5, s + TILE_FLOATS, 64);
 }
 
-/* Tiles 0 to 3: part `step` of STEPS of O += P V of a unit; a part is one depth of 32 keys for each group. */
+/* Tiles 0 to 3: part `step` of O += P V of a unit; a part is as many products of 32 keys as there are groups. */
 static inline void value_step(const struct forward *f, int unit, int step)
 {
     int tiles = f->groups * GROUP_TILES;
     for (int i = step * f->groups; i < (step + 1) * f->groups; i++) {
-        int group = i / STEPS, depth = i % STEPS;
+        int group = i / f->steps, depth = i % f->steps;
         float *acc = f->acc + ((int64_t)unit * tiles + group * GROUP_TILES) * TILE_FLOATS;
         const sl_bf16 *v = f->v + (depth * tiles + group * GROUP_TILES) * TILE_BF16;
         if (depth == 0) {
@@ -158,7 +177,7 @@ static inline void value_step(const struct forward *f, int unit, int step)
         _tile_dpbf16ps(2, 6, 7);
         _tile_loadd(7, v + 3 * TILE_BF16, 64);
         _tile_dpbf16ps(3, 6, 7);
-        if (depth == STEPS - 1) {
+        if (depth == f->steps - 1) {
             _tile_stored(0, acc, 64);
             _tile_stored(1, acc + TILE_FLOATS, 64);
             _tile_stored(2, acc + 2 * TILE_FLOATS, 64);
@@ -226,7 +245,7 @@ static void begin_shift(struct forward *f, int unit, const float *s)
  */
 static __attribute__((noinline)) void raise_unit(struct forward *f, int unit)
 {
-    for (int i = 0; i < STEPS; i++) {
+    for (int i = 0; i < f->steps; i++) {
         score_begin(f, unit, i);
         score_end(f->redo + i * STEP_SCORES);
     }
@@ -234,14 +253,14 @@ static __attribute__((noinline)) void raise_unit(struct forward *f, int unit)
         int row = unit * UNIT_ROWS + r, tiles = f->groups * GROUP_TILES;
         float *sum = f->sums + row * 16, *acc = f->acc + (unit * tiles * UNIT_ROWS + r) * 16;
         if (!_mm512_cmp_ps_mask(_mm512_load_ps(f->block_sums + r * 16), _mm512_set1_ps(0x1p30f), _CMP_NLE_UQ)) continue;
-        float shift = row_shift(f, f->redo, r, f->visible[row] - f->key, STEPS);
+        float shift = row_shift(f, f->redo, r, f->visible[row] - f->key, f->steps);
         __m512 keep = amx_exp2(0xffff, _mm512_set1_ps(f->shift[row] - shift));
         for (int i = 0; i < tiles; i++)
             _mm512_store_ps(acc + i * TILE_FLOATS, _mm512_mul_ps(_mm512_load_ps(acc + i * TILE_FLOATS), keep));
         _mm512_store_ps(sum, _mm512_mul_ps(_mm512_load_ps(sum), keep));
         f->shift[row] = shift;
     }
-    for (int i = 0; i < STEPS; i++)
+    for (int i = 0; i < f->steps; i++)
         for (int half = 0; half < UNIT_ROWS; half += UNIT_ROWS / 2)
             softmax_half(f, unit, i, half, f->redo + i * STEP_SCORES);
 }
@@ -263,18 +282,19 @@ static inline void end_unit(struct forward *f, int unit)
  */
 static void run_units(struct forward *f, int first, int last)
 {
+    int turn = 0; /* which of the two score buffers is being read */
     amx_stores_done();
     score_begin(f, first, 0);
     score_end(f->scores[0]);
     for (int unit = first; unit <= last; unit++) {
-        for (int i = 0; i < STEPS; i++) {
-            int next_unit = i + 1 < STEPS ? unit : unit + 1;
-            const float *s = f->scores[i & 1];
+        for (int i = 0; i < f->steps; i++, turn ^= 1) {
+            bool next = i + 1 < f->steps || unit + 1 < last;
+            const float *s = f->scores[turn];
             amx_stores_done();
             if (f->key == 0 && i == 0 && unit < last) begin_shift(f, unit, s);
-            if (next_unit < last) score_begin(f, next_unit, (i + 1) % STEPS);
+            if (unit < last && next) score_begin(f, i + 1 < f->steps ? unit : unit + 1, (i + 1) % f->steps);
             if (unit < last) softmax_half(f, unit, i, 0, s);
-            if (next_unit < last) score_end(f->scores[(i + 1) & 1]);
+            if (unit < last && next) score_end(f->scores[turn ^ 1]);
             if (unit > first) value_step(f, unit - 1, i);
             if (unit < last) softmax_half(f, unit, i, UNIT_ROWS / 2, s);
         }
@@ -300,12 +320,14 @@ static void end_rows(const struct forward *f, int rows)
 static void run_task(struct forward *f)
 {
     int rows = (int)(f->task.last_row - f->task.first_row), units = (rows + UNIT_ROWS - 1) / UNIT_ROWS;
+    int64_t keys = sl_attend_visible(f->a, f->task.seq, f->task.last_row - 1);
+    prefetch_keys(f, 0, keys);
     begin_rows(f, rows);
-    int64_t keys = f->visible[rows - 1];
     int first = 0;
     for (f->key = 0; f->key < keys; f->key += ATTENTION_KEYS) {
         while (f->visible[first * UNIT_ROWS + UNIT_ROWS - 1] <= f->key) first++;
         pack_keys(f, keys);
+        prefetch_keys(f, f->key + ATTENTION_KEYS, keys);
         run_units(f, first, units);
     }
     end_rows(f, rows);

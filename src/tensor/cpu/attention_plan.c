@@ -94,7 +94,7 @@ int64_t sl_attend_visible(const sl_attend *a, int seq, int64_t row)
     int64_t keys = sl_attend_keys(a, seq);
     if (!a->causal) return keys;
     int64_t tokens = a->cu_seqlens[seq + 1] - a->cu_seqlens[seq];
-    return keys - tokens + row / (a->n_heads / a->n_kv_heads) + 1;
+    return keys - tokens + (int32_t)row / (a->n_heads / a->n_kv_heads) + 1; /* a division of 32 bits is cheap */
 }
 
 void sl_attend_key_rows(const sl_attend *a, int seq, int kv_head, int64_t first, int n, const void **k, const void **v)
@@ -121,12 +121,14 @@ void sl_attend_key_rows(const sl_attend *a, int seq, int kv_head, int64_t first,
 int64_t sl_attend_slot(const sl_attend *a, int seq, int kv_head, int64_t row)
 {
     int group = a->n_heads / a->n_kv_heads;
-    return (a->cu_seqlens[seq] + row / group) * a->n_heads + kv_head * group + row % group;
+    int32_t r = (int32_t)row;
+    return (int64_t)(a->cu_seqlens[seq] + r / group) * a->n_heads + kv_head * group + r % group;
 }
 
 const void *sl_attend_query(const sl_attend *a, int seq, int kv_head, int64_t row)
 {
     int group = a->n_heads / a->n_kv_heads;
-    int64_t size = a->dt == SL_F32 ? 4 : 2, head = kv_head * group + row % group;
-    return (const char *)a->q + ((a->cu_seqlens[seq] + row / group) * a->q_stride + head * a->head_dim) * size;
+    int32_t r = (int32_t)row;
+    int64_t size = a->dt == SL_F32 ? 4 : 2, head = kv_head * group + r % group;
+    return (const char *)a->q + ((a->cu_seqlens[seq] + r / group) * a->q_stride + head * a->head_dim) * size;
 }
