@@ -129,10 +129,11 @@ static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *ur
 static sl_status probe(struct sl_av *av, AVIOContext *io, input_format *found, sl_error *err)
 {
     static const char *const refused[] = {"hls", "concat", "dash", "sdp", "imf", "webm_dash_manifest", "tty"};
-    enum { PROBE_BYTES = 1 << 20 };
+    enum { LEAST = 2048, MOST = 1 << 20 }; /* LEAST is what FFmpeg insists on */
     int64_t limit = av->options.probe_bytes;
-    int rc =
-        av_probe_input_buffer2(io, found, "", NULL, 0, limit && limit < PROBE_BYTES ? (unsigned)limit : PROBE_BYTES);
+    if (limit == 0 || limit > MOST) limit = MOST;
+    if (limit < LEAST) limit = LEAST;
+    int rc = av_probe_input_buffer2(io, found, "", NULL, 0, (unsigned)limit);
     if (rc < 0) return sl_av_fail(av, rc, err, not_a_video);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (strcmp((*found)->name, refused[i]) == 0)
