@@ -13,6 +13,7 @@ static int print_version(int argc, char **argv);
 
 static const struct sl_cli_command commands[] = {
     {"bench", "speed on this machine, as rates and as fractions of measured limits", sl_cmd_bench},
+    {"data", "look at training data and count it", sl_cmd_data},
     {"info", "parameters, memory and FLOPs of a model or configuration", sl_cmd_info},
     {"logits", "write what the model computes, to compare with other implementations", sl_cmd_logits},
     {"tokenizer", "train a tokenizer, encode and decode text", sl_cmd_tokenizer},
