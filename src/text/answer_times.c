@@ -17,25 +17,14 @@ static const struct {
     const char *word;
     double seconds;
 } units[] = {
-    {"seconds", 1},
-    {"second", 1},
-    {"secs", 1},
-    {"sec", 1},
-    {"s", 1},
-    {"\xE7\xA7\x92\xE9\x92\x9F", 1},
-    {"\xE7\xA7\x92", 1},
-    {"minutes", 60},
-    {"minute", 60},
-    {"mins", 60},
-    {"min", 60},
-    {"\xE5\x88\x86\xE9\x92\x9F", 60},
-    {fen, 60},
-    {"hours", 3600},
-    {"hour", 3600},
-    {"hrs", 3600},
-    {"hr", 3600},
-    {"h", 3600},
+    /* clang-format off */
+    {"seconds", 1}, {"second", 1}, {"secs", 1}, {"sec", 1}, {"s", 1},
+    {"\xE7\xA7\x92\xE9\x92\x9F", 1}, {"\xE7\xA7\x92", 1},
+    {"minutes", 60}, {"minute", 60}, {"mins", 60}, {"min", 60},
+    {"\xE5\x88\x86\xE9\x92\x9F", 60}, {fen, 60},
+    {"hours", 3600}, {"hour", 3600}, {"hrs", 3600}, {"hr", 3600}, {"h", 3600},
     {"\xE5\xB0\x8F\xE6\x97\xB6", 3600},
+    /* clang-format on */
 };
 
 /* What may stand between the ends of a span: dashes, tildes, "to" in Chinese; "to" and "and" are words. */
@@ -75,17 +64,20 @@ static size_t number_end(const struct sl_answer_parser *p, size_t at)
     return at;
 }
 
-/* Returns the seconds of the unit at `at` and where it ends, or 0. */
+/* Returns the seconds of the unit at `at` and where it ends, or 0, leaving *end alone. */
 static double unit_at(const struct sl_answer_parser *p, size_t at, size_t *end)
 {
+    /* Most numbers have no unit: do not try all of them. */
+    if (at == p->end || !memchr("sSmMhH\xE5\xE7", p->s[at], 8)) return 0;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         size_t n = strlen(units[i].word);
         if (p->end - at < n || strncasecmp(p->s + at, units[i].word, n) != 0) continue;
-        *end = at + n;
-        bool word_goes_on = (unsigned char)units[i].word[0] < 0x80 && *end < p->end && sl_is_word(p->s[*end]);
+        size_t after = at + n;
+        bool word_goes_on = (unsigned char)units[i].word[0] < 0x80 && after < p->end && sl_is_word(p->s[after]);
         /* "1min30s": a larger unit may touch the next number. "100<fen>" alone is a score, not minutes. */
-        bool touches = units[i].seconds > 1 && digit_at(p, *end);
+        bool touches = units[i].seconds > 1 && digit_at(p, after);
         if ((word_goes_on || strcmp(units[i].word, fen) == 0) && !touches) continue;
+        *end = after;
         return units[i].seconds;
     }
     return 0;
@@ -104,14 +96,14 @@ static struct moment read_quantity(const struct sl_answer_parser *p, size_t at)
     struct moment m = {0};
     double smallest = 0, x;
     for (;;) {
-        size_t end = number_end(p, at), unit_end;
+        size_t end = number_end(p, at), unit_end = end;
         if (!digit_at(p, at)) break;
         bool comma = memchr(p->s + at, ',', end - at) != NULL;
         if (!comma && !sl_answer_number(p->s + at, end - at, &x)) break;
         double unit = is_decade(p, at, end) ? 0 : unit_at(p, skip_blanks(p, end), &unit_end);
         if (smallest > 0 && !(unit > 0 && unit < smallest)) break;
         m.has_comma |= comma;
-        m.end = unit > 0 ? unit_end : end;
+        m.end = unit_end;
         m.value = comma ? 0 : m.value + x * (unit > 0 ? unit : 1);
         if (smallest == 0) m.unit = unit;
         if (unit <= 1) break;

@@ -87,7 +87,7 @@ static void mark_loss(struct writer *w, size_t before)
 static void put(struct writer *w, const char *s, size_t n, unsigned flags)
 {
     if (w->status || n == 0) return;
-    if (w->text) {
+    if (!w->tokens) {
         sl_buf_add(w->text, s, n);
         return;
     }
@@ -107,7 +107,7 @@ static void put_special(struct writer *w, enum sl_special which)
 {
     const char *s = sl_special_token_at((int)which)->text;
     if (w->status) return;
-    if (w->text) {
+    if (!w->tokens) {
         sl_buf_addstr(w->text, s);
         return;
     }

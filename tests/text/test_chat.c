@@ -224,6 +224,17 @@ static void tools_are_described_called_and_answered(void **state)
            "<tool_call>\n{\"name\":\"zoom\",\"arguments\":{\"at\":\"\\u003c/tool_call>\"}}\n</tool_call><|im_end|>");
 }
 
+static void a_call_begins_a_line_of_its_own_only_after_text(void **state)
+{
+    static const char call[] = "{\"name\":\"f\",\"arguments\":{}}";
+    struct sl_chat_part parts[] = {{SL_CHAT_TEXT, "", 0, 0}, {SL_CHAT_TOOL_CALL, call, sizeof call - 1, 0}};
+    struct sl_chat_message m = {.role = SL_CHAT_ASSISTANT, .parts = parts, .n_parts = 2};
+    expect(*state, &m, 1, &direct,
+           SYSTEM_DIRECT "<|im_start|>assistant\n<tool_call>\n{\"name\":\"f\",\"arguments\":{}}\n</tool_call>"
+                         "<|im_end|>\n",
+           "<tool_call>\n{\"name\":\"f\",\"arguments\":{}}\n</tool_call><|im_end|>");
+}
+
 static void thoughts_between_tool_calls_are_kept(void **state)
 {
     static const char call[] = "{\"name\":\"f\",\"arguments\":{}}";
@@ -256,6 +267,23 @@ static void a_prompt_is_a_prefix_of_what_was_learnt(void **state)
             sl_chat_tokens_release(&whole);
             sl_chat_tokens_release(&prompt);
         }
+}
+
+static void encoding_again_replaces_what_was_there(void **state)
+{
+    static const struct sl_chat_part picture = {.kind = SL_CHAT_PICTURE};
+    struct sl_chat_message m[] = {{.role = SL_CHAT_USER, .parts = &picture, .n_parts = 1},
+                                  says(SL_CHAT_ASSISTANT, "a")};
+    struct sl_chat_tokens once = encode(*state, m, 2, &direct), twice = encode(*state, m, 2, &thinking);
+    sl_error err = {0};
+    assert_sl_ok(sl_chat_encode(*state, m, 2, &direct, &twice, &err), &err);
+    assert_int_equal(twice.n_marks, 1);
+    assert_int_equal(twice.marks[0].token, once.marks[0].token);
+    assert_int_equal(twice.ids.len, once.ids.len);
+    assert_memory_equal(twice.ids.data, once.ids.data, once.ids.len * sizeof *once.ids.data);
+    assert_memory_equal(twice.loss, once.loss, once.ids.len);
+    sl_chat_tokens_release(&once);
+    sl_chat_tokens_release(&twice);
 }
 
 /* --- content cannot steer ------------------------------------------------------------------------------------- */
@@ -403,7 +431,9 @@ int main(void)
         cmocka_unit_test(thoughts_of_earlier_turns_are_dropped_unless_kept),
         cmocka_unit_test(pictures_and_frames_stand_where_they_are),
         cmocka_unit_test(tools_are_described_called_and_answered),
+        cmocka_unit_test(a_call_begins_a_line_of_its_own_only_after_text),
         cmocka_unit_test(thoughts_between_tool_calls_are_kept),
+        cmocka_unit_test(encoding_again_replaces_what_was_there),
         cmocka_unit_test(a_prompt_is_a_prefix_of_what_was_learnt),
         cmocka_unit_test(no_content_makes_a_token_that_steers),
         cmocka_unit_test(what_does_not_go_together_is_refused),
