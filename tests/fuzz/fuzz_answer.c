@@ -81,7 +81,8 @@ static void check_actions(const struct sl_answer *a, struct sl_answer *back, str
         require_inside(x->text, a->strings.len);
         const char *text = sl_buf_str(&a->strings) + x->text.begin;
         size_t n = x->text.end - x->text.begin;
-        sl_buf_addstr(b, "Action: ");
+        /* A text may hold </think>, which is the reasoning's end unless that has been. */
+        sl_buf_addstr(b, "<think></think>Action: ");
         require(sl_answer_print_action(x, text, n, b, NULL) == SL_OK);
         parse_back(back, b);
         y = back->actions;

@@ -380,6 +380,35 @@ static void every_action_is_read(void **state)
     CHECK(table);
 }
 
+/* Strings may hold what ends a thought, once the thought has ended. */
+static void a_typed_think_tag_is_typed(void **state)
+{
+    (void)state;
+    static const struct text_case table[] = {
+        {"<think>x</think>Action: type(content='</think>')", "type(content='</think>')"},
+        {"<think>x</think><text></think></text><point>1 2</point>", "<point>1 2</point> = </think>"},
+    };
+    CHECK(table);
+}
+
+static void every_action_has_its_name(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SL_N_ACTIONS; i++) {
+        struct sl_buf text = SL_BUF_INIT(1 << 10);
+        struct sl_answer a = {0};
+        sl_buf_addf(&text,
+                    "Action: %s(point='(1,2)', end_point='(3,4)', direction='up', key='a', content='b', "
+                    "app_name='c')",
+                    sl_action_name((enum sl_action_kind)i));
+        assert_int_equal(sl_answer_parse(sl_buf_str(&text), text.len, 0, &a, NULL), SL_OK);
+        assert_int_equal(a.n_actions, 1);
+        assert_int_equal(a.actions[0].kind, i);
+        sl_answer_release(&a);
+        sl_buf_release(&text);
+    }
+}
+
 static void the_spellings_of_other_parsers_are_read(void **state)
 {
     (void)state;
@@ -589,6 +618,8 @@ int main(void)
         cmocka_unit_test(numbers_without_a_unit_are_not_times),
         cmocka_unit_test(what_is_wrong_with_a_time_is_reported),
         cmocka_unit_test(every_action_is_read),
+        cmocka_unit_test(a_typed_think_tag_is_typed),
+        cmocka_unit_test(every_action_has_its_name),
         cmocka_unit_test(the_spellings_of_other_parsers_are_read),
         cmocka_unit_test(what_is_wrong_with_an_action_is_reported),
         cmocka_unit_test(the_thought_is_found),

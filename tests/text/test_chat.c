@@ -119,6 +119,8 @@ static void answers_and_their_ends_are_learnt(void **state)
 
 static void the_users_system_message_follows_the_switch(void **state)
 {
+    assert_non_null(strstr(SYSTEM_DIRECT, sl_chat_system_text(false)));
+    assert_non_null(strstr(SYSTEM_THINKING, sl_chat_system_text(true)));
     struct sl_chat_message m[] = {says(SL_CHAT_SYSTEM, "Be brief."), says(SL_CHAT_USER, "Hi")};
     expect(*state, m, 2, &direct,
            "<|im_start|>system\nAnswer the question directly, without writing down your reasoning.\n\nBe brief."
