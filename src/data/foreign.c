@@ -168,12 +168,16 @@ bool sl_foreign_role(struct sl_row *row, const char *name, sl_sample_role *role)
         {"system", SL_SAMPLE_SYSTEM}, {"tool", SL_SAMPLE_TOOL},       {"observation", SL_SAMPLE_TOOL},
         {"function", SL_SAMPLE_TOOL},
     };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names && name; i++) {
         if (strcmp(name, names[i].name) != 0) continue;
         *role = names[i].role;
         return true;
     }
-    sl_row_fail(row, SL_SKIP_BAD_ROW, "\"%.40s\" is no role", name);
+    if (name) {
+        sl_row_fail(row, SL_SKIP_BAD_ROW, "\"%.40s\" is no role", name);
+    } else {
+        sl_row_fail(row, SL_SKIP_BAD_ROW, "a message says not whose it is");
+    }
     return false;
 }
 
@@ -214,8 +218,7 @@ void sl_foreign_conversations(struct sl_row *row, const json_t *object)
         const char *from = json_string_value(json_object_get(turn, "from"));
         const json_t *value = json_object_get(turn, "value");
         sl_sample_role role;
-        if (!from || !json_is_string(value))
-            sl_row_fail(row, SL_SKIP_BAD_ROW, "conversations[%zu]: expected \"from\" and \"value\", two strings", i);
+        if (!json_is_string(value)) sl_row_fail(row, SL_SKIP_BAD_ROW, "conversations[%zu].value: expected a string", i);
         if (row->status || !sl_foreign_role(row, from, &role)) return;
         sl_row_message(row, role);
         sl_marks_lead(&m, role);

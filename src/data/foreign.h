@@ -39,7 +39,7 @@ void sl_marks_text(struct sl_marks *m, const char *text, size_t n);
 /* Fails the row when media are left over. */
 void sl_marks_end(struct sl_marks *m);
 
-/* Finds the role that a name stands for ("human", "gpt", ...); false, failing the row, when it is none. */
+/* Finds the role that a name stands for ("human", "gpt", ...); false, failing the row, when it is none, or NULL. */
 bool sl_foreign_role(struct sl_row *row, const char *name, sl_sample_role *role);
 
 /* Fills a row from LLaVA's and the first Qwen-VL's {"image", "conversations": [{"from", "value"}]}. */

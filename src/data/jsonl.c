@@ -222,8 +222,7 @@ static void add_message(struct sl_row *row, struct sl_marks *marks, const json_t
     const char *name = json_string_value(json_object_get(message, "role"));
     const json_t *content = json_object_get(message, "content"), *loss = json_object_get(message, "loss"), *part;
     sl_sample_role role;
-    if (!name) sl_row_fail(row, SL_SKIP_BAD_ROW, "a message has no \"role\"");
-    if (row->status || !sl_foreign_role(row, name, &role)) return;
+    if (!sl_foreign_role(row, name, &role)) return;
     sl_row_message(row, role);
     if (row->status) return;
     if (loss && !json_is_boolean(loss)) sl_row_fail(row, SL_SKIP_BAD_ROW, "loss: expected true or false");

@@ -178,7 +178,7 @@ static bool check_entry(struct sl_tar *t, struct archive_entry *e, const char *n
 {
     mode_t kind = archive_entry_filetype(e);
     if (kind == S_IFDIR) return false;
-    if (!name || !*name || strlen(name) > MAX_NAME) {
+    if (!*name || strlen(name) > MAX_NAME) {
         skip(t, SL_SKIP_ENTRY_NAME, "", "an entry without a readable name");
     } else if (name[0] == '/' || climbs(name)) {
         skip(t, SL_SKIP_ENTRY_NAME, name, "the name leads out of the archive");
@@ -201,7 +201,8 @@ static bool take_entry(struct sl_tar *t, struct archive_entry *e)
 {
     const char *name = archive_entry_pathname(e);
     if (!name) name = archive_entry_pathname_utf8(e);
-    while (name && name[0] == '.' && name[1] == '/') name += 2;
+    if (!name) name = "";
+    while (name[0] == '.' && name[1] == '/') name += 2;
     if (!check_entry(t, e, name)) return false;
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
     /* What systems and editors leave behind: "._a.jpg", ".DS_Store". */

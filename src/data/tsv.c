@@ -220,8 +220,7 @@ static bool split_row(const struct sl_tsv *t, char *text, size_t n, struct field
 /* Returns the field in a column, or an empty one. */
 static struct field get(const struct field *fields, int column)
 {
-    static char empty[1];
-    return column < 0 ? (struct field){empty, 0} : fields[column];
+    return column < 0 ? (struct field){(char *)(uintptr_t) "", 0} : fields[column];
 }
 
 /* Adds a picture from base64 text, copied into the sample. */

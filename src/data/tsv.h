@@ -55,14 +55,16 @@ sl_status sl_tsv_scan(void *scan, const char *bytes, size_t n, uint64_t at, sl_e
 /* Ends a scan: after it the table is ready. A file without a header is SL_ERR_FORMAT. */
 sl_status sl_tsv_scan_end(struct sl_tsv_scan *s, sl_error *err);
 
-/*
- * Fills a begun row from the n bytes of a row's text, which it changes. lookup(user, row, out) replaces out by the
- * text of another row, for a picture borrowed from there; NULL: no rows are there.
- */
+/* Where other rows are to be had. */
 struct sl_tsv_lookup {
-    bool (*read)(void *user, uint32_t row, struct sl_buf *out);
+    bool (*read)(void *user, uint32_t row, struct sl_buf *out); /* replaces out by a row's text; false: it cannot */
     void *user;
 };
+
+/*
+ * Fills a begun row from the n bytes of a row's text, which it changes; text[n] must be writable. lookup serves
+ * pictures borrowed from other rows; NULL: there are none to borrow from.
+ */
 void sl_tsv_row(const struct sl_tsv *table, char *text, size_t n, const struct sl_tsv_lookup *lookup,
                 struct sl_row *row);
 

@@ -332,6 +332,7 @@ static void test_a_path_is_a_mixture_file_or_a_dataset(void **state)
     sl_mixture_defaults(&o);
     write_text("mix.json", "{\n \"sources\": [{\"name\": \"one\", \"path\": \"a.jsonl\", \"rebalance\": true}]\n}");
     assert_sl_ok(sl_mixture_open(test_temp_path("mix.json"), &o, &m, &err), &err);
+    assert_int_equal(sl_mixture_sources(m), 1);
     assert_string_equal(sl_source_name(sl_mixture_source(m, 0)), "one");
     sl_mixture_close(&m);
     write_text("line.json", "{\"sources\":[{\"name\":\"two\",\"path\":\"a.jsonl\"}]}");
