@@ -8,11 +8,12 @@
 
 #include "base/json.h"
 #include "data/foreign.h"
+#include "text/utf8.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 64, MAX_KEY = 4096 };
 
 static bool is_space(char c)
 {
@@ -271,8 +272,8 @@ static void read_id(struct sl_row *row, const json_t *object)
         int n = snprintf(number, sizeof number, "%lld", (long long)json_integer_value(id));
         row->sample->key = sl_sample_strndup(row->sample, number, (size_t)n);
     } else if (json_is_string(id) && json_string_length(id) > 0) {
-        size_t n = json_string_length(id);
-        row->sample->key = sl_sample_strndup(row->sample, json_string_value(id), n < 4096 ? n : 4096);
+        size_t n = (size_t)sl_utf8_cut(json_string_value(id), json_string_length(id), MAX_KEY);
+        row->sample->key = sl_sample_strndup(row->sample, json_string_value(id), n);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "text/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +102,8 @@ void sl_row_text(struct sl_row *row, const char *text, size_t n)
 static struct sl_sample_media *add_media(struct sl_row *row, sl_media_kind kind, const char *name)
 {
     int max = row->place.limits->max_media;
-    char *copy = row->status ? NULL : sl_sample_strndup(row->sample, name, strnlen(name, 256));
+    char *copy =
+        row->status ? NULL : sl_sample_strndup(row->sample, name, (size_t)sl_utf8_cut(name, strlen(name), 256));
     if (!copy) {
         fail_full(row);
         return NULL;
