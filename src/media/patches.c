@@ -3,21 +3,43 @@
  */
 #include "media/patches.h"
 
+#include "media/kernels.h"
+
+#include <math.h>
 #include <stddef.h>
 
-/* The 256 values a channel can take: exactly the formula, and faster than computing it. */
-struct levels {
-    float value[3][256];
-};
-
-static void levels_init(struct levels *l, const struct sl_patch_format *format)
+static struct sl_inverse inverse_of(float x)
 {
-    for (int c = 0; c < 3; c++)
-        for (int v = 0; v < 256; v++) l->value[c][v] = ((float)v / 255.0f - format->mean[c]) / format->std[c];
+    double inverse = 1.0 / (double)x;
+    struct sl_inverse i = {.high = (float)inverse};
+    i.low = (float)(inverse - (double)i.high);
+    return i;
+}
+
+/* a / b as the kernels do it: rounded once, so nearly always what division gives. */
+static float divide(float a, struct sl_inverse b)
+{
+    return fmaf(a, b.high, a * b.low);
+}
+
+/* The 256 values a channel can take: exactly the formula, and faster than computing it. */
+static void levels_init(struct sl_levels *l, const struct sl_patch_format *format)
+{
+    l->white = inverse_of(255.0f);
+    l->by_product = true;
+    for (int c = 0; c < 3; c++) {
+        l->mean[c] = format->mean[c];
+        l->std[c] = inverse_of(format->std[c]);
+        for (int v = 0; v < 256; v++) {
+            float exact = ((float)v / 255.0f - format->mean[c]) / format->std[c];
+            l->value[c][v] = exact;
+            l->by_product &= divide(divide((float)v, l->white) - format->mean[c], l->std[c]) == exact;
+        }
+    }
 }
 
 /* One patch: pixels of rows stride bytes apart to out (3, size, size). */
-static void cut_patch(const uint8_t *rgb, size_t stride, int size, const struct levels *l, float *out)
+static void cut_patch(const uint8_t *rgb, size_t stride, int size, const struct sl_levels *l, float *out)
 {
     const ptrdiff_t plane = (ptrdiff_t)size * size;
     for (ptrdiff_t y = 0; y < size; y++) {
@@ -39,18 +61,25 @@ sl_status sl_picture_patches(const struct sl_picture *p, const struct sl_patch_f
         return sl_fail(err, SL_ERR_ARGUMENT,
                        "a picture of %dx%d pixels does not divide into blocks of 2x2 patches of %d", p->width,
                        p->height, size);
-    struct levels levels;
+    struct sl_levels levels;
     levels_init(&levels, format);
+    const struct sl_media_kernels *kernels = sl_media_kernels_best();
+    const bool fast = kernels->cut_patch && levels.by_product && size == SL_PATCH_SIDE;
     const int columns = p->width / size, rows = p->height / size;
     const size_t stride = (size_t)p->width * 3, patch_values = 3 * (size_t)size * (size_t)size;
 #pragma omp parallel for num_threads(n_threads) schedule(static)
-    for (int row = 0; row < rows; row++)
-        for (int column = 0; column < columns; column++) {
-            /* Patches in front: four for every block before this one, then those of this block. */
-            size_t block = (size_t)(row / 2) * (size_t)(columns / 2) + (size_t)(column / 2);
-            size_t index = 4 * block + 2 * (size_t)(row % 2) + (size_t)(column % 2);
+    for (int block_row = 0; block_row < rows / 2; block_row++) {
+        float *o = out + (size_t)block_row * (size_t)(2 * columns) * patch_values;
+        /* In the order of the output, so that it is written from front to back. */
+        for (int i = 0; i < 2 * columns; i++, o += patch_values) {
+            const int row = 2 * block_row + i / 2 % 2, column = i / 4 * 2 + i % 2;
             const uint8_t *corner = p->rgb + (size_t)row * (size_t)size * stride + (size_t)column * (size_t)size * 3;
-            cut_patch(corner, stride, size, &levels, out + index * patch_values);
+            bool last = row == rows - 1 && column == columns - 1; /* nothing may be read behind it */
+            if (fast && !last)
+                kernels->cut_patch(corner, stride, &levels, o);
+            else
+                cut_patch(corner, stride, size, &levels, o);
         }
+    }
     return SL_OK;
 }

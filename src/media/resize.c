@@ -2,20 +2,18 @@
  * resize.c: separable resampling with antialiasing.
  *
  * One axis is a table: for every output position the source positions it reads and their weights. The horizontal pass
- * applies it along a row, the vertical pass across rows; what lies between them is a picture of eight bits again,
- * because the files that models were trained on were resized so.
+ * applies it along a row, the vertical pass across rows; what lies between them is rows of eight bits again, because
+ * the files that models were trained on were resized so. Only as many of those rows are kept as the vertical pass still
+ * reads: they stay in the processor's cache.
  */
 #include "media/resize.h"
 
 #include "base/mem.h"
+#include "media/kernels.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* 255 * 2^22 * 1.25, the largest sum a cubic gives, still fits 31 bits. */
-enum { WEIGHT_BITS = 22, ROUND = 1 << (WEIGHT_BITS - 1) };
 
 struct sl_fit sl_fit_default(void)
 {
@@ -62,14 +60,6 @@ sl_status sl_picture_fit(const struct sl_fit *rule, int width, int height, int *
     return SL_OK;
 }
 
-/* One axis: output i is the sum over t < count[i] of weights[i * stride + t] * input[first[i] + t]. */
-struct axis {
-    int n;
-    size_t stride;
-    int *first, *count; /* (n), owned */
-    int32_t *weights;   /* (n, stride), owned; in units of 2^-WEIGHT_BITS */
-};
-
 static double triangle(double x)
 {
     x = fabs(x);
@@ -85,7 +75,7 @@ static double cubic(double x)
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-static void axis_free(struct axis *a)
+static void axis_free(struct sl_axis *a)
 {
     free(a->first);
     free(a->count);
@@ -93,12 +83,12 @@ static void axis_free(struct axis *a)
 }
 
 /* Release with axis_free, also after a failure. */
-static sl_status axis_init(struct axis *a, int n_in, int n_out, sl_filter filter, sl_error *err)
+static sl_status axis_init(struct sl_axis *a, int n_in, int n_out, sl_filter filter, sl_error *err)
 {
     const double ratio = (double)n_in / n_out;
     const double stretch = fmax(ratio, 1.0);
     const double support = (filter == SL_FILTER_BICUBIC ? 2.0 : 1.0) * stretch;
-    *a = (struct axis){.n = n_out, .stride = (size_t)ceil(support) * 2 + 1};
+    *a = (struct sl_axis){.n = n_out, .stride = (size_t)ceil(support) * 2 + 1};
     size_t n_weights;
     double *exact = sl_alloc_array(a->stride, sizeof *exact);
     a->first = sl_alloc_array((size_t)n_out, sizeof *a->first);
@@ -120,7 +110,7 @@ static sl_status axis_init(struct axis *a, int n_in, int n_out, sl_filter filter
             sum += exact[t];
         }
         for (int t = 0; t < end - first; t++)
-            a->weights[(size_t)i * a->stride + (size_t)t] = (int32_t)lround(exact[t] / sum * (1 << WEIGHT_BITS));
+            a->weights[(size_t)i * a->stride + (size_t)t] = (int32_t)lround(exact[t] / sum * (1 << SL_WEIGHT_BITS));
         a->first[i] = first;
         a->count[i] = end - first;
     }
@@ -130,16 +120,17 @@ static sl_status axis_init(struct axis *a, int n_in, int n_out, sl_filter filter
 
 static uint8_t to_byte(int32_t sum)
 {
-    sum >>= WEIGHT_BITS;
+    sum >>= SL_WEIGHT_BITS;
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-static void resize_row(const struct axis *a, const uint8_t *in, uint8_t *out)
+static void resize_row(const struct sl_axis *a, const uint8_t *in, uint8_t *out)
 {
+    const int32_t half = 1 << (SL_WEIGHT_BITS - 1);
     for (int x = 0; x < a->n; x++) {
         const int32_t *w = a->weights + (size_t)x * a->stride;
         const uint8_t *p = in + 3 * (size_t)a->first[x];
-        int32_t r = ROUND, g = ROUND, b = ROUND;
+        int32_t r = half, g = half, b = half;
         for (int t = 0; t < a->count[x]; t++) {
             r += w[t] * p[3 * t];
             g += w[t] * p[3 * t + 1];
@@ -151,62 +142,123 @@ static void resize_row(const struct axis *a, const uint8_t *in, uint8_t *out)
     }
 }
 
-/* One output row: count rows of n_bytes, the first at in, summed in pieces that stay in registers and L1. */
-static void mix_rows(const int32_t *weights, int count, const uint8_t *in, size_t n_bytes, uint8_t *out)
+/* What one resizing needs. */
+struct resizing {
+    const struct sl_media_kernels *kernels;
+    const struct sl_picture *in;
+    struct sl_picture *out;
+    struct sl_axis columns, rows;
+    int n_parts;        /* of the output rows, one for each thread */
+    int max_rows;       /* that a part keeps between the passes */
+    size_t lane_pixels; /* that fit into a part's lanes */
+};
+
+/* One thread's share: output rows begin to end - 1, and the rows between the passes that it keeps. */
+struct part {
+    uint8_t *kept;      /* (max_rows, out width, 3) */
+    uint8_t *lanes_in;  /* (lane_pixels, 3, SL_LANES) */
+    uint8_t *lanes_out; /* the same */
+    int first, n;       /* input rows first to first + n - 1 are kept */
+};
+
+enum { LANE_PIXELS = 256, ROWS_AHEAD = 4 * SL_LANES };
+
+/* Input rows y to y + n - 1 (n <= SL_LANES), resized along the row, go to out. */
+static void resize_some_rows(const struct resizing *r, struct part *p, int y, int n, uint8_t *out)
 {
-    enum { PIECE = 512 };
-    int32_t sum[PIECE];
-    for (size_t at = 0; at < n_bytes; at += PIECE) {
-        size_t n = n_bytes - at < PIECE ? n_bytes - at : PIECE;
-        for (size_t i = 0; i < n; i++) sum[i] = ROUND;
-        for (int t = 0; t < count; t++) {
-            const uint8_t *row = in + (size_t)t * n_bytes + at;
-            const int32_t w = weights[t];
-#pragma omp simd
-            for (size_t i = 0; i < n; i++) sum[i] += w * row[i];
+    const struct sl_axis *a = &r->columns;
+    const size_t in_bytes = (size_t)r->in->width * 3, out_bytes = (size_t)r->out->width * 3;
+    const uint8_t *in = r->in->rgb + (size_t)y * in_bytes;
+    if (!r->kernels->resize_lanes) {
+        for (int i = 0; i < n; i++) resize_row(a, in + (size_t)i * in_bytes, out + (size_t)i * out_bytes);
+        return;
+    }
+    for (int begin = 0, end; begin < a->n; begin = end) {
+        const uint8_t *from[SL_LANES];
+        uint8_t *to[SL_LANES];
+        /* As many outputs as the lanes hold, with the pixels that they read. */
+        const int first = a->first[begin];
+        for (end = begin + 1; end < a->n && end - begin < (int)r->lane_pixels; end++)
+            if (a->first[end] + a->count[end] - first > (int)r->lane_pixels) break;
+        const size_t n_pixels = (size_t)(a->first[end - 1] + a->count[end - 1] - first);
+        for (int i = 0; i < SL_LANES; i++) { /* lanes without a row of their own repeat the last */
+            const size_t row = (size_t)(i < n ? i : n - 1);
+            from[i] = in + row * in_bytes + 3 * (size_t)first;
+            to[i] = out + row * out_bytes + 3 * (size_t)begin;
         }
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) out[at + i] = to_byte(sum[i]);
+        r->kernels->rows_to_lanes(from, 3 * n_pixels, p->lanes_in);
+        r->kernels->resize_lanes(a, begin, end, p->lanes_in, p->lanes_out);
+        r->kernels->lanes_to_rows(p->lanes_out, 3 * (size_t)(end - begin), to);
     }
 }
 
-/* The first pass: every row of in to the width of out. */
-static void resize_columns(const struct axis *a, const struct sl_picture *in, int n_threads, struct sl_picture *out)
+/* Makes sure that input rows first to end - 1 are kept; rows before first go, rows from `last` on are not made. */
+static void keep_rows(const struct resizing *r, struct part *p, int first, int end, int last)
 {
-#pragma omp parallel for num_threads(n_threads) schedule(static)
-    for (int y = 0; y < out->height; y++)
-        resize_row(a, in->rgb + (size_t)y * (size_t)in->width * 3, out->rgb + (size_t)y * (size_t)out->width * 3);
+    const size_t row_bytes = (size_t)r->out->width * 3;
+    if (end <= p->first + p->n) return;
+    int gone = first - p->first < p->n ? first - p->first : p->n;
+    p->n -= gone;
+    memmove(p->kept, p->kept + (size_t)gone * row_bytes, (size_t)p->n * row_bytes);
+    p->first = first;
+    while (p->first + p->n < last && p->n + SL_LANES <= r->max_rows) {
+        int left = last - (p->first + p->n), n = left < SL_LANES ? left : SL_LANES;
+        resize_some_rows(r, p, p->first + p->n, n, p->kept + (size_t)p->n * row_bytes);
+        p->n += n;
+    }
 }
 
-/* The second pass: in and out are equally wide. */
-static void resize_rows(const struct axis *a, const struct sl_picture *in, int n_threads, struct sl_picture *out)
+static void resize_part(const struct resizing *r, struct part *p, int begin, int end)
 {
-    size_t n_bytes = (size_t)in->width * 3;
-#pragma omp parallel for num_threads(n_threads) schedule(static)
-    for (int y = 0; y < out->height; y++)
-        mix_rows(a->weights + (size_t)y * a->stride, a->count[y], in->rgb + (size_t)a->first[y] * n_bytes, n_bytes,
-                 out->rgb + (size_t)y * n_bytes);
+    const struct sl_axis *a = &r->rows;
+    const size_t row_bytes = (size_t)r->out->width * 3;
+    if (begin >= end) return;
+    const int last = a->first[end - 1] + a->count[end - 1];
+    p->first = a->first[begin];
+    for (int y = begin; y < end; y++) {
+        keep_rows(r, p, a->first[y], a->first[y] + a->count[y], last);
+        r->kernels->mix_rows(a->weights + (size_t)y * a->stride, a->count[y],
+                             p->kept + (size_t)(a->first[y] - p->first) * row_bytes, row_bytes, row_bytes,
+                             r->out->rgb + (size_t)y * row_bytes);
+    }
+}
+
+/* Resizes by parts of the output, each with memory of its own. */
+static sl_status run(struct resizing *r, sl_error *err)
+{
+    const size_t kept = (size_t)r->max_rows * (size_t)r->out->width * 3;
+    const size_t lanes = r->lane_pixels * 3 * SL_LANES;
+    size_t all;
+    uint8_t *memory = NULL;
+    if (sl_size_mul((size_t)r->n_parts, kept + 2 * lanes, &all)) memory = malloc(all);
+    if (!memory) return sl_fail(err, SL_ERR_MEMORY, "no memory to resize a picture");
+#pragma omp parallel for num_threads(r->n_parts) schedule(static)
+    for (int i = 0; i < r->n_parts; i++) {
+        uint8_t *own = memory + (size_t)i * (kept + 2 * lanes);
+        struct part p = {.kept = own, .lanes_in = own + kept, .lanes_out = own + kept + lanes};
+        const int64_t height = r->out->height;
+        resize_part(r, &p, (int)(height * i / r->n_parts), (int)(height * (i + 1) / r->n_parts));
+    }
+    free(memory);
+    return SL_OK;
 }
 
 sl_status sl_picture_resize(const struct sl_picture *in, int width, int height, sl_filter filter, int n_threads,
                             struct sl_picture *out, sl_error *err)
 {
-    struct axis columns = {0}, rows = {0};
-    struct sl_picture middle = {0};
+    struct resizing r = {.kernels = sl_media_kernels_best(), .in = in, .out = out, .n_parts = n_threads};
     *out = (struct sl_picture){0};
     sl_status status = sl_picture_new(out, width, height, SL_PICTURE_MAX_PIXELS, err);
     if (status) return status;
-    status = axis_init(&columns, in->width, width, filter, err);
-    if (!status) status = axis_init(&rows, in->height, height, filter, err);
+    status = axis_init(&r.columns, in->width, width, filter, err);
+    if (!status) status = axis_init(&r.rows, in->height, height, filter, err);
     if (status) goto done;
-    status = sl_picture_new(&middle, width, in->height, SL_PICTURE_MAX_PIXELS, err);
-    if (status) goto done;
-    resize_columns(&columns, in, n_threads, &middle);
-    resize_rows(&rows, &middle, n_threads, out);
+    r.max_rows = (int)r.rows.stride + ROWS_AHEAD;
+    r.lane_pixels = r.columns.stride > LANE_PIXELS ? r.columns.stride : LANE_PIXELS;
+    status = run(&r, err);
 done:
-    axis_free(&columns);
-    axis_free(&rows);
-    sl_picture_free(&middle);
+    axis_free(&r.columns);
+    axis_free(&r.rows);
     if (status) sl_picture_free(out);
     return status;
 }
