@@ -15,7 +15,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(if $(filter CC,$(1)),$<
 
 VERSION := $(shell sed -n 's/.*SL_VERSION "\(.*\)".*/\1/p' include/seedling.h)
 ARCH := $(shell uname -m)
-PKGS := jansson libpcre2-8 libutf8proc libpng libjpeg libarchive libavformat libavcodec libswscale libavutil
+PKGS := jansson libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux libarchive libavformat libavcodec libswscale libavutil
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -24,7 +24,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -W
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -MMD -MP
 # Products and sums are fused only where a kernel asks for it, so that every compiler gives the same numbers.
 CFLAGS_ALL := -std=c17 $(OPT) $(WARN) -fPIC -fopenmp -fvisibility=hidden -fno-math-errno -ffp-contract=off $(PKG_CFLAGS) $(CFLAGS)
-LIBS := $(PKG_LIBS) -lm -ldl
+LIBS := $(PKG_LIBS) -lgif -lm -ldl
 ifeq ($(SAN),1)
 CFLAGS_ALL += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined

@@ -15,6 +15,8 @@ build libpcre2-dev   pc:libpcre2-8
 build libutf8proc-dev pc:libutf8proc
 build libpng-dev     pc:libpng
 build libjpeg-dev    pc:libjpeg
+build libwebp-dev    pc:libwebpdemux
+build libgif-dev     file:/usr/include/gif_lib.h
 build libarchive-dev pc:libarchive
 build libavformat-dev pc:libavformat
 build libavcodec-dev pc:libavcodec

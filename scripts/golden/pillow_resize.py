@@ -6,7 +6,7 @@
 resize.bin    records of five little-endian int32 (width, height, new width, new height, filter: 0 bilinear,
               1 bicubic) and the resized pixels of pattern(width, height)
 fit.txt       lines "width height min_pixels max_pixels new_width new_height" of the published resize rule
-pictures/     small PNG and JPEG files of every kind, with what they show in NAME.rgb: two little-endian int32 (width,
+pictures/     small PNG, JPEG, WebP, GIF and BMP files of every kind, with what they show in NAME.rgb: two little-endian int32 (width,
               height) and the pixels
 ../../fuzz/corpus/picture/  some of them, and damaged ones
 """
@@ -130,6 +130,123 @@ def saved(im, kind, **how):
     return data
 
 
+def gif_header(size, colours):
+    """A GIF up to its first frame; size is that of the screen."""
+    table = b"".join(bytes(c) for c in colours)
+    return b"GIF89a" + struct.pack("<HHBBB", *size, 0x80 | (len(colours).bit_length() - 2), 0, 0) + table
+
+
+def gif_frame(box, indices, interlaced=False, transparent=None):
+    """A frame of four colours; codes are three bits because the table is cleared before every second one."""
+    out = b""
+    if transparent is not None:
+        out = b"\x21\xf9\x04" + struct.pack("<BHB", 1, 0, transparent) + b"\0"
+    width, rows = box[2], [indices[y * box[2] : (y + 1) * box[2]] for y in range(box[3])]
+    if interlaced:
+        rows = [rows[y] for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for y in range(first, box[3], step)]
+    bits, n = 0, 0
+    for i, index in enumerate(b"".join(rows)):
+        for code in ((4, index) if i % 2 == 0 else (index,)):
+            bits |= code << n
+            n += 3
+    bits |= 5 << n
+    data = bits.to_bytes((n + 10) // 8, "little")
+    out += b"," + struct.pack("<4HB", *box, 0x40 if interlaced else 0) + b"\2"
+    for i in range(0, len(data), 255):
+        out += bytes([len(data[i : i + 255])]) + data[i : i + 255]
+    return out + b"\0"
+
+
+def gifs():
+    colours = [(250, 10, 20), (0, 200, 30), (5, 6, 255), (90, 91, 92)]
+    indices = bytes((x // 2 + y * y // 3) % 4 for y in range(11) for x in range(9))
+    at = lambda x, y: colours[indices[y * 9 + x]]
+    shown = b"".join(bytes(at(x, y)) for y in range(11) for x in range(9))
+    yield "interlaced.gif", gif_header((9, 11), colours) + gif_frame((0, 0, 9, 11), indices, True) + b";", (9, 11, shown)
+    # A frame inside of the screen, one colour of it transparent; a second frame that is not shown.
+    placed = bytearray(b"\xff" * (14 * 15 * 3))
+    for y in range(11):
+        for x in range(9):
+            if indices[y * 9 + x] != 2:
+                start = ((y + 3) * 14 + x + 2) * 3
+                placed[start : start + 3] = bytes(at(x, y))
+    frames = gif_frame((2, 3, 9, 11), indices, transparent=2) + gif_frame((0, 0, 9, 11), indices)
+    yield "placed.gif", gif_header((14, 15), colours) + frames + b";", (14, 15, bytes(placed))
+    # The screen is smaller than the frame.
+    yield "beyond.gif", gif_header((4, 4), colours) + gif_frame((0, 0, 9, 11), indices) + b";", (9, 11, shown)
+
+
+def bmp(size, bits, method, data, header=40, extra=b"", colours=b"", n_colours=0):
+    """A BMP file of rows as they are stored; extra follows the first 40 bytes of the second header."""
+    start = 14 + 40 + len(extra) + len(colours)
+    info = struct.pack("<IiiHHIIiiII", header, *size, 1, bits, method, len(data), 0, 0, n_colours, 0)
+    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + info + extra + colours + data
+
+
+def bmps(im, rgba):
+    w, h = im.size
+    yield "rgb.bmp", saved(im, "bmp"), None
+    yield "grey.bmp", saved(im.convert("L"), "bmp"), None
+    yield "grey1.bmp", saved(im.convert("1"), "bmp"), None
+    yield "palette.bmp", saved(im.quantize(200), "bmp"), None
+    yield "opaque32.bmp", saved(rgba, "bmp"), None  # the fourth byte says nothing without a mask
+
+    bottom_up = [(x, y) for y in range(h - 1, -1, -1) for x in range(w)]
+    pad = lambda bits: b"\0" * (-((w * bits + 7) // 8) % 4)
+
+    def rows(bits, value, top_down=False):
+        """value(x, y): the integer of one pixel"""
+        out = b""
+        for y in range(h) if top_down else range(h - 1, -1, -1):
+            packed = 0
+            for x in range(w):
+                packed = packed << bits | value(x, y) if bits < 8 else packed | value(x, y) << bits * x
+            total = (w * bits + 7) // 8
+            out += (packed << (total * 8 - w * bits)).to_bytes(total, "big") if bits < 8 else packed.to_bytes(total, "little")
+            out += pad(bits)
+        return out
+
+    red = lambda x, y: im.getpixel((x, y))
+    rgb24 = lambda x, y: red(x, y)[0] << 16 | red(x, y)[1] << 8 | red(x, y)[2]
+    yield "top_down.bmp", bmp((w, -h), 24, 0, rows(24, rgb24, True)), None
+    to555 = lambda x, y: red(x, y)[0] >> 3 << 10 | red(x, y)[1] >> 3 << 5 | red(x, y)[2] >> 3
+    yield "rgb555.bmp", bmp((w, h), 16, 0, rows(16, to555)), None
+    to565 = lambda x, y: red(x, y)[0] >> 3 << 11 | red(x, y)[1] >> 2 << 5 | red(x, y)[2] >> 3
+    yield "rgb565.bmp", bmp((w, h), 16, 3, rows(16, to565), extra=struct.pack("<3I", 0xF800, 0x7E0, 0x1F)), None
+    with_alpha = lambda x, y: rgba.getpixel((x, y))[3] << 24 | rgb24(x, y)
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    yield "rgba.bmp", bmp((w, h), 32, 3, rows(32, with_alpha), header=108, extra=masks + b"\0" * 52), None
+    few = b"".join(bytes((i * 17, 255 - i * 9, i * 5, 0)) for i in range(16))
+    index = lambda x, y: (x // 3 + y * y) % 16
+    yield "palette4.bmp", bmp((w, h), 4, 0, rows(4, index), colours=few, n_colours=16), None
+    core = b"BM" + struct.pack("<IHHIIHHHH", 0, 0, 0, 26, 12, w, h, 1, 24) + rows(24, rgb24)
+    yield "core.bmp", core, None
+
+    # Run lengths: single runs, copied pixels of odd count, a jump, and an end before the last row.
+    runs8 = b"\5\3\0\3\1\2\3\0\2\7\0\0" + b"\0\2\4\1" + b"\0\4\1\2\3\4" + b"\0\0" + b"\x13\5\0\0\0\1"
+    indices = [[3] * 5 + [1, 2, 3, 7, 7] + [0] * 9, [0] * 19, [0] * 4 + [1, 2, 3, 4] + [0] * 11, [5] * 19]
+    indices += [[0] * 19] * (h - 4)
+    colour = lambda i: bytes((few[4 * i + 2], few[4 * i + 1], few[4 * i]))
+    shown = b"".join(colour(i) for row in reversed(indices) for i in row)
+    yield "rle8.bmp", bmp((w, h), 8, 1, runs8, colours=few, n_colours=16), (w, h, shown)
+    runs4 = b"\5\x34\0\3\x12\x30\2\x77\0\0" + b"\0\2\4\1" + b"\0\5\x12\x34\x50\0" + b"\0\0" + b"\x13\x56\0\0\0\1"
+    indices = [[3, 4, 3, 4, 3, 1, 2, 3, 7, 7] + [0] * 9, [0] * 19, [0] * 4 + [1, 2, 3, 4, 5] + [0] * 10]
+    indices += [[5, 6] * 9 + [5]] + [[0] * 19] * (h - 4)
+    shown = b"".join(colour(i) for row in reversed(indices) for i in row)
+    yield "rle4.bmp", bmp((w, h), 4, 2, runs4, colours=few, n_colours=16), (w, h, shown)
+
+
+def webps(im, rgba):
+    yield "rgb.webp", saved(im, "webp", quality=80), None
+    yield "lossless.webp", saved(im, "webp", lossless=True), None
+    yield "rgba.webp", saved(rgba, "webp", quality=80), None
+    yield "rgba_lossless.webp", saved(rgba, "webp", lossless=True, exact=True), None
+    yield "orientation6.webp", saved(im, "webp", quality=50, exif=b"Exif\0\0" + exif(6)), None
+    yield "orientation8.webp", saved(im, "webp", quality=50, exif=exif(8, "<")), None
+    second = Image.new("RGB", im.size, (10, 200, 30))
+    yield "animated.webp", saved(rgba, "webp", save_all=True, append_images=[second], lossless=True), None
+
+
 def pictures():
     """Yields (name, file bytes, expected size and pixels or None: as Pillow reads it)."""
     w, h = 19, 13
@@ -175,6 +292,12 @@ def pictures():
         data = saved(im, "jpeg", quality=50, exif=b"Exif\0\0" + exif(n, "<" if n % 2 else ">"))
         yield f"orientation{n}.jpg", data, None
 
+    yield "palette.gif", saved(im.quantize(64), "gif"), None
+    yield "grey.gif", saved(im.convert("L"), "gif"), None
+    yield from gifs()
+    yield from bmps(im, rgba)
+    yield from webps(im, rgba)
+
 
 def main():
     resize_records()
@@ -189,7 +312,8 @@ def main():
             expected = (*shown.size, shown.tobytes())
         write(f"{MEDIA}/pictures/{name}.rgb", struct.pack("<2i", *expected[:2]) + expected[2])
     for name in ("rgba.png", "palette_alpha.png", "interlaced_alpha.png", "exif_after.png", "rgb.jpg", "progressive.jpg",
-                 "cmyk.jpg", "orientation6.jpg"):  # fmt: skip
+                 "cmyk.jpg", "orientation6.jpg", "palette.gif", "placed.gif", "rle8.bmp", "rle4.bmp", "rgba.bmp",
+                 "palette4.bmp", "core.bmp", "rgba.webp", "lossless.webp", "animated.webp", "orientation6.webp"):  # fmt: skip
         write(f"{CORPUS}/{name}", by_name[name])
         write(f"{CORPUS}/cut_{name}", by_name[name][: len(by_name[name]) * 2 // 3])
     huge = struct.pack(">IIBBBBB", 65535, 65535, 16, 6, 0, 0, 1)

@@ -19,6 +19,12 @@ struct sl_coded {
  */
 sl_status sl_png_decode(const struct sl_coded *file, struct sl_picture *p, int *orientation, sl_error *err);
 sl_status sl_jpeg_decode(const struct sl_coded *file, struct sl_picture *p, int *orientation, sl_error *err);
+sl_status sl_webp_decode(const struct sl_coded *file, struct sl_picture *p, int *orientation, sl_error *err);
+sl_status sl_gif_decode(const struct sl_coded *file, struct sl_picture *p, int *orientation, sl_error *err);
+sl_status sl_bmp_decode(const struct sl_coded *file, struct sl_picture *p, int *orientation, sl_error *err);
+
+/* Lays rgba (n, 4) over white, rounded to nearest, into rgb (n, 3), which may be the same memory. */
+void sl_over_white(const uint8_t *rgba, size_t n, uint8_t *rgb);
 
 /*
  * Returns the orientation (tag 0x0112 of the first directory, EXIF 2.3 section 4.6.4) of n bytes of EXIF data that

@@ -64,20 +64,53 @@ static sl_status turn_upright(struct sl_picture *p, int orientation, sl_error *e
     return SL_OK;
 }
 
+void sl_over_white(const uint8_t *rgba, size_t n, uint8_t *rgb)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned alpha = rgba[4 * i + 3];
+        for (size_t c = 0; c < 3; c++) {
+            unsigned v = rgba[4 * i + c] * alpha + 255 * (255 - alpha) + 128;
+            rgb[3 * i + c] = (uint8_t)((v + (v >> 8)) >> 8); /* = round(v / 255) */
+        }
+    }
+}
+
+/* A format: the bytes at its start, and at `at` where one mark is not enough. */
+static const struct format {
+    const char *start;
+    size_t n_start;
+    const char *mark;
+    size_t at;
+    sl_status (*decode)(const struct sl_coded *file, struct sl_picture *p, int *orientation, sl_error *err);
+} formats[] = {
+    {"\x89PNG\r\n\x1a\n", 8, "", 0, sl_png_decode},
+    {"\xff\xd8\xff", 3, "", 0, sl_jpeg_decode},
+    {"RIFF", 4, "WEBP", 8, sl_webp_decode},
+    {"GIF87a", 6, "", 0, sl_gif_decode},
+    {"GIF89a", 6, "", 0, sl_gif_decode},
+    {"BM", 2, "", 0, sl_bmp_decode},
+};
+
+static const struct format *format_of(const struct sl_coded *file)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const struct format *f = &formats[i];
+        size_t n_mark = strlen(f->mark);
+        if (file->n >= f->n_start && file->n >= f->at + n_mark && memcmp(file->bytes, f->start, f->n_start) == 0 &&
+            memcmp(file->bytes + f->at, f->mark, n_mark) == 0)
+            return f;
+    }
+    return NULL;
+}
+
 sl_status sl_picture_decode(struct sl_picture *p, const void *bytes, size_t n, int64_t max_pixels, sl_error *err)
 {
-    static const uint8_t png_magic[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    static const uint8_t jpeg_magic[] = {0xff, 0xd8, 0xff};
     const struct sl_coded file = {.bytes = bytes, .n = n, .max_pixels = max_pixels};
+    const struct format *format = format_of(&file);
     int orientation = 1;
-    sl_status status;
     *p = (struct sl_picture){0};
-    if (n >= sizeof png_magic && memcmp(bytes, png_magic, sizeof png_magic) == 0)
-        status = sl_png_decode(&file, p, &orientation, err);
-    else if (n >= sizeof jpeg_magic && memcmp(bytes, jpeg_magic, sizeof jpeg_magic) == 0)
-        status = sl_jpeg_decode(&file, p, &orientation, err);
-    else
-        status = sl_fail(err, SL_ERR_UNSUPPORTED, "neither a PNG nor a JPEG file");
+    sl_status status = format ? format->decode(&file, p, &orientation, err)
+                              : sl_fail(err, SL_ERR_UNSUPPORTED, "not a PNG, JPEG, WebP, GIF or BMP file");
     if (!status) status = turn_upright(p, orientation, err);
     if (status) sl_picture_free(p);
     return status;

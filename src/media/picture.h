@@ -29,7 +29,8 @@ enum {
 sl_status sl_picture_new(struct sl_picture *p, int64_t width, int64_t height, int64_t max_pixels, sl_error *err);
 
 /*
- * Decodes n bytes of a PNG or JPEG file, told apart by their first bytes, into *p; release with sl_picture_free.
+ * Decodes n bytes of a PNG, JPEG, WebP, GIF or BMP file, told apart by their first bytes, into *p; release with
+ * sl_picture_free. Of an animation it is the first frame.
  *
  * Transparency is laid over white, 16-bit samples keep their upper byte, the EXIF orientation is applied; colour
  * profiles and gamma are not. Malformed and truncated files are SL_ERR_FORMAT, other formats SL_ERR_UNSUPPORTED, more

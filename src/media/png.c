@@ -53,18 +53,6 @@ static int set_transforms(png_structp png, png_infop info)
     return png_get_channels(png, info);
 }
 
-/* (n, 4) to (n, 3) in place: over white, rounded to nearest. */
-static void lay_over_white(uint8_t *pixels, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        unsigned alpha = pixels[4 * i + 3];
-        for (size_t c = 0; c < 3; c++) {
-            unsigned v = pixels[4 * i + c] * alpha + 255 * (255 - alpha) + 128;
-            pixels[3 * i + c] = (uint8_t)((v + (v >> 8)) >> 8); /* = round(v / 255) */
-        }
-    }
-}
-
 static void read_orientation(png_structp png, png_infop info, struct reader *r)
 {
     png_uint_32 n = 0;
@@ -91,7 +79,7 @@ static void read_picture(png_structp png, png_infop info, struct reader *r)
     png_read_end(png, info); /* the rest must be there too; EXIF may stand in it */
     read_orientation(png, info, r);
     if (channels != 4) return;
-    lay_over_white(p->rgb, n);
+    sl_over_white(p->rgb, n, p->rgb);
     uint8_t *narrow = realloc(p->rgb, 3 * n);
     if (narrow) p->rgb = narrow;
 }
