@@ -17,6 +17,7 @@ build libpng-dev     pc:libpng
 build libjpeg-dev    pc:libjpeg
 build libwebp-dev    pc:libwebpdemux
 build libgif-dev     file:/usr/include/gif_lib.h
+build libcairo2-dev  pc:cairo
 build libarchive-dev pc:libarchive
 build libavformat-dev pc:libavformat
 build libavcodec-dev pc:libavcodec
