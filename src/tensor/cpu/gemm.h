@@ -92,6 +92,7 @@ struct gemm_epilogue {
     void *c;
     bool accumulate;
     const float *row_scales, *column_scales; /* int8: accumulators are i32; row_scales of the panel's rows */
+    bool stream; /* c is large and aligned to cache lines: write past the caches, whole lines at once */
 };
 
 /* Where a block of accumulators goes: rows x columns of c from (row, column). */
@@ -119,43 +120,49 @@ static inline void gemm_tail_advance(struct gemm_tail *t, int rows)
 }
 
 /*
- * One call of a micro-kernel: a piece of k of one panel of a meets a row of panels of b. The accumulators of panel j
- * are block (c_index + j) & c_mask of c: blocks of (kernel's rows, 32) f32 or i32.
+ * One call of a micro-kernel: a piece of k of one panel of b meets a column of panels of a. The accumulators of row
+ * panel i are block (c_index + i) & c_mask of c: blocks of (kernel's rows, 32) f32 or i32.
  */
 struct gemm_micro {
     const char *a, *b;
-    size_t b_panel_bytes;
+    size_t a_panel_bytes;
     char *c;
     int64_t c_index, c_mask;
-    int64_t panels, steps;
-    int rows;                       /* 1 .. kernel's rows */
-    bool first, last;               /* accumulators start at zero; accumulators are complete */
-    const int32_t *sums;            /* of the panels' columns; int8 only */
-    const float *row_scales;        /* of the panel's rows; int8 only */
-    struct gemm_place place;        /* of panel 0's accumulators; columns: all that exist from there on */
-    struct gemm_tail *tail;         /* where complete blocks go; the kernel may work it off while it multiplies */
-    const char *next_a, *next_b;    /* what will be read soon, to be prefetched: so many cache lines in each step, */
-    int next_a_lines, next_b_lines; /* a's running on from panel to panel */
-    size_t next_b_panel_bytes;
+    int64_t panels, rows; /* of a; the last panel may have fewer rows than the kernel's */
+    int64_t steps;
+    bool first, last;        /* accumulators start at zero; accumulators are complete */
+    const int32_t *sums;     /* of the panel's columns; int8 only */
+    const float *row_scales; /* (rows); int8 only */
+    struct gemm_place place; /* of panel 0's accumulators; its rows do not count */
+    struct gemm_tail *tail;  /* where complete blocks go; the kernel may work it off while it multiplies */
+    /* What will be read soon, to be prefetched: so many cache lines in each step, running on from panel to panel. */
+    const char *next_a, *next_b;
+    int next_a_lines, next_b_lines;
 };
 
-/* The accumulators of panel j. */
-static inline char *gemm_block(const struct gemm_micro *m, int64_t j, int kernel_rows)
+/* The accumulators of row panel i. */
+static inline char *gemm_block(const struct gemm_micro *m, int64_t i, int kernel_rows)
 {
-    return m->c + (size_t)((m->c_index + j) & m->c_mask) * (size_t)kernel_rows * GEMM_PANEL * sizeof(float);
+    return m->c + (size_t)((m->c_index + i) & m->c_mask) * (size_t)kernel_rows * GEMM_PANEL * sizeof(float);
 }
 
-/* Hands the complete accumulators of panel j to the tail, which finishes what it had before. */
-static inline void gemm_complete(const struct gemm_micro *m, int64_t j, const char *block)
+/* The rows of row panel i. */
+static inline int gemm_panel_rows(const struct gemm_micro *m, int64_t i, int kernel_rows)
+{
+    int64_t left = m->rows - i * kernel_rows;
+    return (int)(left < kernel_rows ? left : kernel_rows);
+}
+
+/* Hands the complete accumulators of row panel i to the tail, which finishes what it had before. */
+static inline void gemm_complete(const struct gemm_micro *m, int64_t i, int kernel_rows)
 {
     struct gemm_tail *t = m->tail;
-    int64_t columns = m->place.columns - j * GEMM_PANEL;
     gemm_tail_advance(t, t->place.rows);
-    t->block = block;
-    t->epilogue.row_scales = m->row_scales;
+    t->block = gemm_block(m, i, kernel_rows);
+    t->epilogue.row_scales = m->row_scales ? m->row_scales + i * kernel_rows : NULL;
     t->place = m->place;
-    t->place.column += j * GEMM_PANEL;
-    t->place.columns = (int)(columns < GEMM_PANEL ? columns : GEMM_PANEL);
+    t->place.row += i * kernel_rows;
+    t->place.rows = gemm_panel_rows(m, i, kernel_rows);
     t->done = 0;
 }
 

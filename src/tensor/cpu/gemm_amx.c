@@ -2,8 +2,8 @@
  * gemm_amx.c: products on AMX tiles, bf16 and int8. Other types take the AVX-512 kernels.
  *
  * The micro-kernel multiplies 32 x 32: 2 x 2 accumulator tiles, two tiles of a and two of b, so four tile products for
- * four tile loads. a's panel stays in the first-level cache. b streams past it from the second level with the
- * non-temporal load, which does not displace a: without that hint the panel of a has to be half as long, and the
+ * four tile loads. b's panel stays in the first-level cache. a streams past it from the second level with the
+ * non-temporal load, which does not displace b: without that hint the panel of b has to be half as long, and the
  * accumulators come and go twice as often.
  */
 #define SL_VEC_WIDTH 16
@@ -14,7 +14,7 @@
 #include "tensor/cpu/kernels.h"
 
 /* With up to 640 of k a panel of a takes 40 of the 48 KB of the first-level cache. */
-enum { ROWS = 32, CHUNK_STEPS = 20, C_STRIDE = GEMM_PANEL * 4, C_SECOND = 16 * C_STRIDE };
+enum { ROWS = 32, CHUNK_STEPS = 16, C_STRIDE = GEMM_PANEL * 4, C_SECOND = 16 * C_STRIDE };
 
 static void epilogue(const struct gemm_tail *t, int rows)
 {
@@ -23,53 +23,41 @@ static void epilogue(const struct gemm_tail *t, int rows)
 
 /*
  * What the vector units do while the tiles multiply one block: the epilogue of the block before, and prefetching. Tile
- * loads keep both load ports busy half the time, so this must do with few loads of its own: what changes from step to
- * step stays in registers.
+ * loads keep both load ports busy half the time, and their 4 KB a step meet any store in the low address bits, so this
+ * must do with few loads and no stores of its own: what changes from step to step has to stay in registers.
  */
 struct beside {
-    struct gemm_rows tail;
-    int tail_rows, tail_step; /* rows that are left of it, and how many go in each step */
-    int b_pairs, a_pairs;     /* pairs of lines to prefetch in each step */
-    int c_lines;
-    const char *next_a, *next_b, *next_c;
+    struct gemm_rows tail, own; /* of the block before; of this block once it is complete */
+    int left;                   /* rows of the tail */
+    int tail_floats;            /* how many accumulators of it go in each step */
+    const char *next_a, *next_b;
 };
 
-/* Rows [row, end) of an epilogue; at: of the first one in c. Not inlined: the loop around needs its registers. */
-typedef void tail_fn(const struct gemm_rows *u, int row, int end, int64_t at);
-#define DEFINE_TAIL(NAME, ACT, TYPE)                                                                                   \
-    static __attribute__((noinline)) void NAME(const struct gemm_rows *u, int row, int end, int64_t at)                \
-    {                                                                                                                  \
-        for (; row < end; row++, at += u->stride) gemm_finish_row(u, row, at, (struct gemm_finish){ACT, TYPE, true});  \
-    }
-DEFINE_TAIL(tail_none, SL_ACT_NONE, SL_BF16)
-DEFINE_TAIL(tail_gelu, SL_ACT_GELU, SL_BF16)
-DEFINE_TAIL(tail_gelu_tanh, SL_ACT_GELU_TANH, SL_BF16)
-DEFINE_TAIL(tail_silu, SL_ACT_SILU, SL_BF16)
-DEFINE_TAIL(tail_none_f32, SL_ACT_NONE, SL_F32)
-DEFINE_TAIL(tail_gelu_f32, SL_ACT_GELU, SL_F32)
-DEFINE_TAIL(tail_gelu_tanh_f32, SL_ACT_GELU_TANH, SL_F32)
-DEFINE_TAIL(tail_silu_f32, SL_ACT_SILU, SL_F32)
-
-static tail_fn *const tails[][2] = {
-    [SL_ACT_NONE] = {tail_none, tail_none_f32},
-    [SL_ACT_GELU] = {tail_gelu, tail_gelu_f32},
-    [SL_ACT_GELU_TANH] = {tail_gelu_tanh, tail_gelu_tanh_f32},
-    [SL_ACT_SILU] = {tail_silu, tail_silu_f32},
-};
-
-static void begin_block(const struct gemm_micro *m, struct beside *x, int64_t j)
+/* Moves to the next panel of rows. */
+GEMM_INLINE void next_rows(struct gemm_rows *u)
 {
+    u->c += ROWS * u->stride;
+    if (u->row_scales) u->row_scales += ROWS;
+    if (u->pre_act) u->pre_act += ROWS * u->stride;
+    if (u->residual) u->residual += ROWS * u->stride;
+}
+
+/* Takes over the tail that the call before left. */
+static struct beside begin_panels(const struct gemm_micro *m)
+{
+    struct gemm_tail *t = m->tail;
     int steps = m->steps ? (int)m->steps : 1;
-    bool waiting = m->c_mask != 1 && !m->first; /* the next accumulators come from the second-level cache */
-    if (m->tail->place.columns < GEMM_PANEL) gemm_tail_advance(m->tail, ROWS);
-    x->tail = gemm_rows_of(m->tail);
-    x->tail_rows = m->tail->place.rows - m->tail->done;
-    x->tail_step = (ROWS + steps - 1) / steps;
-    x->b_pairs = m->next_b_lines / 2;
-    x->a_pairs = m->next_a_lines / 2;
-    x->next_b = m->next_b + (size_t)j * m->next_b_panel_bytes;
-    x->next_c = gemm_block(m, j + 1, ROWS);
-    x->c_lines = waiting ? (64 + steps - 1) / steps : 0;
+    struct beside x = {
+        .tail_floats = (ROWS + steps - 1) / steps * GEMM_PANEL, .next_a = m->next_a, .next_b = m->next_b};
+    if (t->place.columns < GEMM_PANEL) gemm_tail_advance(t, ROWS);
+    x.left = t->place.rows - t->done;
+    if (x.left) x.tail = gemm_rows_of(t);
+    if (m->last) {
+        struct gemm_tail own = {.epilogue = t->epilogue, .place = m->place};
+        own.epilogue.row_scales = m->row_scales;
+        x.own = gemm_rows_of(&own);
+    }
+    return x;
 }
 
 #define PRODUCT(c, a, b)                                                                                               \
@@ -80,15 +68,47 @@ static void begin_block(const struct gemm_micro *m, struct beside *x, int64_t j)
             _tile_dpbf16ps(c, a, b);                                                                                   \
     } while (0)
 
-/* One panel of b times 17 to 32 rows. */
-GEMM_INLINE void multiply_32(const struct gemm_micro *m, struct beside *x, int64_t j, tail_fn *tail, bool i8)
+/* What to prefetch beside one block. */
+struct fetch {
+    const char *a, *b, *c;
+    int a_lines, b_lines;
+    bool waiting; /* the next accumulators come from the second-level cache */
+};
+
+GEMM_INLINE struct fetch get_fetch(const struct gemm_micro *m, const struct beside *x, int64_t i)
 {
-    const char *a = m->a, *b = m->b + (size_t)j * m->b_panel_bytes;
-    char *c = gemm_block(m, j, ROWS);
-    begin_block(m, x, j);
-    const char *next_a = x->next_a, *next_b = x->next_b, *next_c = x->next_c;
-    int row = m->tail->done, end = row + x->tail_rows;
-    int64_t at = row * x->tail.stride;
+    return (struct fetch){.a = x->next_a,
+                          .b = x->next_b,
+                          .c = gemm_block(m, i + 1, ROWS),
+                          .a_lines = m->next_a_lines,
+                          .b_lines = m->next_b_lines,
+                          .waiting = m->c_mask != 1 && !m->first};
+}
+
+/* One step's share. */
+GEMM_INLINE void prefetch(const struct fetch *x, int64_t q)
+{
+    for (int n = 0; n < x->b_lines; n++) _mm_prefetch(x->b + q / 2 * x->b_lines + n * 64, _MM_HINT_T1);
+    for (int n = 0; n < x->a_lines; n++) _mm_prefetch(x->a + q / 2 * x->a_lines + n * 64, _MM_HINT_T1);
+    if (!x->waiting) return;
+    _mm_prefetch(x->c + q * 2, _MM_HINT_T0);
+    _mm_prefetch(x->c + q * 2 + 64, _MM_HINT_T0);
+    _mm_prefetch(x->c + q * 2 + 128, _MM_HINT_T0);
+    _mm_prefetch(x->c + q * 2 + 192, _MM_HINT_T0);
+}
+
+/* Keeps the compiler from making one running pointer for each use of x, more than there are registers. */
+#define STAY_ONE_VARIABLE(x) __asm__("" : "+r"(x))
+
+/* One panel of b times 17 to 32 rows. */
+GEMM_INLINE void multiply_32(const struct gemm_micro *m, struct beside *x, int64_t i, bool i8, struct gemm_finish f)
+{
+    const char *const a_panel = m->a + (size_t)i * m->a_panel_bytes, *const b_panel = m->b;
+    char *c = gemm_block(m, i, ROWS);
+    const struct gemm_rows tail = x->tail;
+    const struct fetch next = get_fetch(m, x, i);
+    const float *sums = tail.sums, *const sums_end = sums + x->left * GEMM_PANEL;
+    int64_t at = 0;
     if (m->first) {
         _tile_zero(0);
         _tile_zero(1);
@@ -100,44 +120,41 @@ GEMM_INLINE void multiply_32(const struct gemm_micro *m, struct beside *x, int64
         _tile_loadd(2, c + C_SECOND, C_STRIDE);
         _tile_loadd(3, c + C_SECOND + 64, C_STRIDE);
     }
-    for (int64_t s = m->steps; s > 0; s--) {
-        _tile_stream_loadd(6, b, 64);
-        _tile_stream_loadd(7, b + GEMM_TILE_BYTES, 64);
-        _tile_loadd(4, a, 64);
-        _tile_loadd(5, a + GEMM_TILE_BYTES, 64);
+    for (int64_t q = 0, end = m->steps * 128; q != end; q += 128) { /* q: 1/16 of the bytes of a and b */
+        STAY_ONE_VARIABLE(q);
+        const char *a = a_panel + q * 16, *b = b_panel + q * 16;
+        _tile_stream_loadd(4, a, 64);
+        _tile_stream_loadd(5, a + GEMM_TILE_BYTES, 64);
+        _tile_loadd(6, b, 64);
+        _tile_loadd(7, b + GEMM_TILE_BYTES, 64);
         PRODUCT(0, 4, 6);
         PRODUCT(1, 4, 7);
         PRODUCT(2, 5, 6);
         PRODUCT(3, 5, 7);
-        a += GEMM_STEP_BYTES, b += GEMM_STEP_BYTES;
-        for (int i = x->b_pairs; i > 0; i--, next_b += 128) _mm_prefetch(next_b, _MM_HINT_T1);
-        for (int i = x->a_pairs; i > 0; i--, next_a += 128) _mm_prefetch(next_a, _MM_HINT_T1);
-        for (int i = x->c_lines; i > 0; i--, next_c += 64) _mm_prefetch(next_c, _MM_HINT_T0);
-        if (row < end) {
-            int some = end - row < x->tail_step ? end - row : x->tail_step;
-            tail(&x->tail, row, row + some, at);
-            row += some, at += some * x->tail.stride;
-        }
+        prefetch(&next, q);
+        const float *stop = sums + x->tail_floats < sums_end ? sums + x->tail_floats : sums_end;
+        for (; sums != stop; sums += GEMM_PANEL, at += tail.stride) gemm_finish_row(&tail, sums, at, f);
     }
     _tile_stored(0, c, C_STRIDE);
     _tile_stored(1, c + 64, C_STRIDE);
     _tile_stored(2, c + C_SECOND, C_STRIDE);
     _tile_stored(3, c + C_SECOND + 64, C_STRIDE);
-    x->next_a = next_a;
-    tail(&x->tail, row, end, at);
-    m->tail->done = end;
-    if (m->last) gemm_complete(m, j, c);
+    for (; sums != sums_end; sums += GEMM_PANEL, at += tail.stride) gemm_finish_row(&tail, sums, at, f);
+    x->next_a += m->steps * m->next_a_lines * 64;
+    x->next_b += m->steps * m->next_b_lines * 64;
+    x->left = 0;
+    x->own.sums = (const float *)c;
 }
 
 /* One panel of b times 1 to 16 rows. */
-GEMM_INLINE void multiply_16(const struct gemm_micro *m, struct beside *x, int64_t j, tail_fn *tail, bool i8)
+GEMM_INLINE void multiply_16(const struct gemm_micro *m, struct beside *x, int64_t i, bool i8, struct gemm_finish f)
 {
-    const char *a = m->a, *b = m->b + (size_t)j * m->b_panel_bytes;
-    char *c = gemm_block(m, j, ROWS);
-    begin_block(m, x, j);
-    const char *next_a = x->next_a, *next_b = x->next_b, *next_c = x->next_c;
-    int row = m->tail->done, end = row + x->tail_rows;
-    int64_t at = row * x->tail.stride;
+    const char *const a_panel = m->a + (size_t)i * m->a_panel_bytes, *const b_panel = m->b;
+    char *c = gemm_block(m, i, ROWS);
+    const struct gemm_rows tail = x->tail;
+    const struct fetch next = get_fetch(m, x, i);
+    const float *sums = tail.sums, *const sums_end = sums + x->left * GEMM_PANEL;
+    int64_t at = 0;
     if (m->first) {
         _tile_zero(0);
         _tile_zero(1);
@@ -145,50 +162,122 @@ GEMM_INLINE void multiply_16(const struct gemm_micro *m, struct beside *x, int64
         _tile_loadd(0, c, C_STRIDE);
         _tile_loadd(1, c + 64, C_STRIDE);
     }
-    for (int64_t s = m->steps; s > 0; s--) {
-        _tile_stream_loadd(6, b, 64);
-        _tile_stream_loadd(7, b + GEMM_TILE_BYTES, 64);
-        _tile_loadd(4, a, 64);
+    for (int64_t q = 0, end = m->steps * 128; q != end; q += 128) { /* q: 1/16 of the bytes of a and b */
+        STAY_ONE_VARIABLE(q);
+        const char *a = a_panel + q * 16, *b = b_panel + q * 16;
+        _tile_stream_loadd(4, a, 64);
+        _tile_loadd(6, b, 64);
+        _tile_loadd(7, b + GEMM_TILE_BYTES, 64);
         PRODUCT(0, 4, 6);
         PRODUCT(1, 4, 7);
-        a += GEMM_STEP_BYTES, b += GEMM_STEP_BYTES;
-        for (int i = x->b_pairs; i > 0; i--, next_b += 128) _mm_prefetch(next_b, _MM_HINT_T1);
-        for (int i = x->a_pairs; i > 0; i--, next_a += 128) _mm_prefetch(next_a, _MM_HINT_T1);
-        for (int i = x->c_lines; i > 0; i--, next_c += 64) _mm_prefetch(next_c, _MM_HINT_T0);
-        if (row < end) {
-            int some = end - row < x->tail_step ? end - row : x->tail_step;
-            tail(&x->tail, row, row + some, at);
-            row += some, at += some * x->tail.stride;
-        }
+        prefetch(&next, q);
+        const float *stop = sums + x->tail_floats < sums_end ? sums + x->tail_floats : sums_end;
+        for (; sums != stop; sums += GEMM_PANEL, at += tail.stride) gemm_finish_row(&tail, sums, at, f);
     }
     _tile_stored(0, c, C_STRIDE);
     _tile_stored(1, c + 64, C_STRIDE);
-    x->next_a = next_a;
-    tail(&x->tail, row, end, at);
-    m->tail->done = end;
-    if (m->last) gemm_complete(m, j, c);
+    for (; sums != sums_end; sums += GEMM_PANEL, at += tail.stride) gemm_finish_row(&tail, sums, at, f);
+    x->next_a += m->steps * m->next_a_lines * 64;
+    x->next_b += m->steps * m->next_b_lines * 64;
+    x->left = 0;
+    x->own.sums = (const float *)c;
 }
 
-GEMM_INLINE void multiply(const struct gemm_micro *m, bool i8)
+/* All panels, with the type and what the epilogue has to do as constants. */
+GEMM_INLINE void multiply(const struct gemm_micro *m, bool i8, struct gemm_finish f)
 {
-    struct beside x = {.next_a = m->next_a};
-    const sl_gemm *g = m->tail->epilogue.g;
-    tail_fn *tail = tails[g->act][g->c_type == SL_F32];
-    for (int64_t j = 0; j < m->panels; j++) {
-        if (m->rows > 16)
-            multiply_32(m, &x, j, tail, i8);
+    struct beside x = begin_panels(m);
+    for (int64_t i = 0; i < m->panels; i++) {
+        int rows = gemm_panel_rows(m, i, ROWS);
+        if (rows > 16)
+            multiply_32(m, &x, i, i8, f);
         else
-            multiply_16(m, &x, j, tail, i8);
+            multiply_16(m, &x, i, i8, f);
+        m->tail->done = m->tail->place.rows;
+        if (m->last && m->place.columns == GEMM_PANEL && i + 1 < m->panels) {
+            x.tail = x.own; /* its rows go to c beside the next panel's products */
+            x.left = rows;
+            next_rows(&x.own);
+        } else if (m->last) {
+            gemm_complete(m, i, ROWS);
+            if (i + 1 < m->panels) gemm_tail_advance(m->tail, ROWS);
+        }
     }
+}
+
+/*
+ * Instances by activation, type of c, and whether that is all there is to do.
+ */
+#define DEFINE_MICRO(NAME, I8, ACT)                                                                                    \
+    static void NAME##_f32(const struct gemm_micro *m)                                                                 \
+    {                                                                                                                  \
+        multiply(m, I8, (struct gemm_finish){.act = ACT, .type = SL_F32, .full = true});                               \
+    }                                                                                                                  \
+    static void NAME##_f32_plain(const struct gemm_micro *m)                                                           \
+    {                                                                                                                  \
+        multiply(m, I8, (struct gemm_finish){.act = ACT, .type = SL_F32, .full = true, .plain = true});                \
+    }                                                                                                                  \
+    static void NAME##_bf16(const struct gemm_micro *m)                                                                \
+    {                                                                                                                  \
+        multiply(m, I8, (struct gemm_finish){.act = ACT, .type = SL_BF16, .full = true});                              \
+    }                                                                                                                  \
+    static void NAME##_bf16_plain(const struct gemm_micro *m)                                                          \
+    {                                                                                                                  \
+        multiply(m, I8, (struct gemm_finish){.act = ACT, .type = SL_BF16, .full = true, .plain = true});               \
+    }
+DEFINE_MICRO(bf16_none, false, SL_ACT_NONE)
+DEFINE_MICRO(bf16_gelu, false, SL_ACT_GELU)
+DEFINE_MICRO(bf16_gelu_tanh, false, SL_ACT_GELU_TANH)
+DEFINE_MICRO(bf16_silu, false, SL_ACT_SILU)
+DEFINE_MICRO(i8_none, true, SL_ACT_NONE)
+DEFINE_MICRO(i8_gelu, true, SL_ACT_GELU)
+DEFINE_MICRO(i8_gelu_tanh, true, SL_ACT_GELU_TANH)
+DEFINE_MICRO(i8_silu, true, SL_ACT_SILU)
+
+typedef void micro_fn(const struct gemm_micro *m);
+#define INSTANCES(NAME)                                                                                                \
+    {                                                                                                                  \
+        {NAME##_f32, NAME##_f32_plain},                                                                                \
+        {                                                                                                              \
+            NAME##_bf16, NAME##_bf16_plain                                                                             \
+        }                                                                                                              \
+    }
+static micro_fn *const micros[2][4][2][2] = {
+    {
+        [SL_ACT_NONE] = INSTANCES(bf16_none),
+        [SL_ACT_GELU] = INSTANCES(bf16_gelu),
+        [SL_ACT_GELU_TANH] = INSTANCES(bf16_gelu_tanh),
+        [SL_ACT_SILU] = INSTANCES(bf16_silu),
+    },
+    {
+        [SL_ACT_NONE] = INSTANCES(i8_none),
+        [SL_ACT_GELU] = INSTANCES(i8_gelu),
+        [SL_ACT_GELU_TANH] = INSTANCES(i8_gelu_tanh),
+        [SL_ACT_SILU] = INSTANCES(i8_silu),
+    },
+};
+
+static void run_micro(const struct gemm_micro *m, bool i8)
+{
+    const struct gemm_epilogue *e = &m->tail->epilogue;
+    const bool plain = !e->g->bias && !e->g->pre_act && !e->g->residual && !e->accumulate && !m->row_scales;
+    micros[i8][e->g->act][e->g->c_type == SL_BF16][plain](m);
 }
 
 static void micro_bf16(const struct gemm_micro *m)
 {
-    multiply(m, false);
+    run_micro(m, false);
 }
 static void micro_i8(const struct gemm_micro *m)
 {
-    multiply(m, true);
+    run_micro(m, true);
+}
+
+/* What was written past the caches must be there before other threads are told that it is. */
+static void end(void)
+{
+    _mm_sfence();
+    amx_end();
 }
 
 static const struct gemm_kernel kernel_bf16 = {
@@ -197,7 +286,7 @@ static const struct gemm_kernel kernel_bf16 = {
     .chunk_steps = CHUNK_STEPS,
     .a_step_bytes = GEMM_STEP_BYTES,
     .begin = amx_begin,
-    .end = amx_end,
+    .end = end,
     .pack_a = sl_gemm_pack_tiles_bf16,
     .pack_b = sl_gemm_pack_b_bf16_avx512,
     .micro = micro_bf16,
@@ -209,7 +298,7 @@ static const struct gemm_kernel kernel_i8 = {
     .chunk_steps = CHUNK_STEPS,
     .a_step_bytes = GEMM_STEP_BYTES,
     .begin = amx_begin,
-    .end = amx_end,
+    .end = end,
     .pack_a = sl_gemm_pack_tiles_i8,
     .pack_b = sl_gemm_pack_b_i8_avx512,
     .micro = micro_i8,

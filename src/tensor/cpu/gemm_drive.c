@@ -23,8 +23,11 @@
 #include "base/error.h"
 
 enum {
-    SUB_PANELS = 16,   /* column panels of a sub-block */
-    BLOCK_ROWS = 512,  /* of a block of rows, at most */
+    SUB_PANELS = 16,  /* column panels of a sub-block */
+    BLOCK_ROWS = 512, /* of a block of rows, at most */
+    CHUNK_ROWS = 384, /* of a block of which only a chunk stays in the second-level cache, with its accumulators */
+    STAY_ROWS = 256,  /* of a, at least, should stay there for a whole pass, in no more than */
+    STAY_BYTES = 1 << 20,
     PASS_STEPS = 64,   /* steps of k in a pass over an unpacked b, when c takes partial sums */
     THREAD_ROWS = 256, /* rows that are worth a thread's own stream of b */
 };
@@ -65,9 +68,8 @@ struct rect {
     int64_t column, columns;        /* the column block */
     const char *b;                  /* its panels from the pass's first step on; NULL: pack chunks */
     size_t b_panel_bytes;
-    int64_t sub_panels; /* column panels of a sub-block */
-    bool by_rows;       /* all chunks of a row panel, then the next; else all row panels of a chunk */
-    int64_t turn;       /* which of two blocks of accumulators is next */
+    bool by_columns; /* all chunks of a column panel, then the next; see choose_order */
+    int64_t turn;    /* which of two blocks of accumulators is next */
     struct gemm_tail tail;
 };
 
@@ -102,6 +104,14 @@ static int64_t group_depth(const sl_gemm *g, int i)
     return g->n_groups > 0 && g->split_k ? g->offsets[i + 1] - g->offsets[i] : g->k;
 }
 
+/* Large outputs leave the caches to the operands, if whole cache lines can be written. */
+static bool may_stream(const sl_gemm *g, const void *c)
+{
+    const int64_t size = (int64_t)sl_dtype_size(g->c_type), large = 1 << 20;
+    if (g->accumulate || g->residual || g->m * g->n * size < large) return false;
+    return ((uintptr_t)c | (uintptr_t)g->pre_act | (uintptr_t)(g->ldc * size)) % 64 == 0;
+}
+
 static struct group get_group(const struct plan *p, int i)
 {
     const sl_gemm *g = p->g;
@@ -122,6 +132,7 @@ static struct group get_group(const struct plan *p, int i)
     if (g->b_packed && g->n_groups > 0) x.b_packed += (size_t)i * g->b_packed_stride;
     x.epilogue = (struct gemm_epilogue){.g = g, .accumulate = g->accumulate};
     x.epilogue.c = (char *)g->c + c_skip * (int64_t)sl_dtype_size(g->c_type);
+    x.epilogue.stream = may_stream(g, x.epilogue.c);
     if (p->kernel->type == SL_I8) {
         x.epilogue.column_scales = gemm_scales(x.b_packed, g->n, g->k);
         x.sums = gemm_sums(x.b_packed, g->n, g->k);
@@ -215,11 +226,6 @@ static const char *a_at(const struct rect *r, int64_t panel, int64_t chunk)
     return r->a + (size_t)((r->plan->a_stays ? chunk * r->panels : 0) + panel) * r->a_panel_bytes;
 }
 
-static int64_t panel_rows(const struct rect *r, int64_t panel)
-{
-    return min64(r->plan->kernel->rows, r->rows - panel * r->plan->kernel->rows);
-}
-
 static void pack_a_chunk(const struct rect *r, int64_t chunk)
 {
     const struct gemm_kernel *kernel = r->plan->kernel;
@@ -270,121 +276,102 @@ static void find_b(const struct rect *r, struct sub *s, int64_t chunk)
     pack_b(r, r->column + column, min64(s->n * GEMM_PANEL, r->columns - column), k, depth);
 }
 
-/* Says what the micro-kernel should prefetch while row panel i meets the column panels in chunk c. */
-static void set_prefetch(const struct rect *r, const struct sub *s, struct gemm_micro *m, int64_t i, int64_t c)
+/* Says what the micro-kernel should prefetch while column panel j meets the row panels in chunk c. */
+static void set_prefetch(const struct rect *r, const struct sub *s, struct gemm_micro *m, int64_t j, int64_t c)
 {
-    bool last_chunk = c + 1 == r->n_chunks;
-    int64_t a_lines = (int64_t)(r->a_panel_bytes / 64) / r->chunk;
-    if (r->plan->a_stays && r->panels > 1) {
-        int64_t next_i = i, next_c = c;
-        if (r->by_rows ? last_chunk : true) next_i++;
-        if (r->by_rows) next_c = last_chunk ? 0 : c + 1;
-        if (next_i == r->panels) next_i = 0, next_c = r->by_rows || last_chunk ? 0 : c + 1;
-        m->next_a_lines = (int)ceil_div(a_lines, s->n);
-        m->next_a = a_at(r, next_i, next_c);
-    }
-    if (r->b && r->panels == 1) { /* b in the order of memory: a chunk ahead */
-        m->next_b_lines = GEMM_STEP_BYTES / 64;
-        m->next_b = m->b + (size_t)m->steps * GEMM_STEP_BYTES;
-    } else if (r->b) { /* this row panel's share of the next panels: of the next chunk, or of the next sub-block */
-        bool next_sub = r->by_rows || last_chunk;
-        int64_t panel = s->panel + (next_sub ? r->sub_panels : 0), chunk = r->by_rows ? c : last_chunk ? 0 : c + 1;
-        if (panel * GEMM_PANEL >= r->columns) panel = 0;
+    bool last_chunk = c + 1 == r->n_chunks, in_order = r->by_columns || r->panels == 1;
+    if (r->b) {
         m->next_b_lines = (int)ceil_div(GEMM_STEP_BYTES / 64, r->panels);
-        m->next_b = r->b + (size_t)panel * r->b_panel_bytes + (size_t)(chunk * r->chunk) * GEMM_STEP_BYTES;
-        m->next_b += i * m->steps * m->next_b_lines * 64;
-        m->next_b_panel_bytes = r->b_panel_bytes;
+        m->next_b = m->b + (in_order ? (size_t)m->steps * GEMM_STEP_BYTES : r->b_panel_bytes);
+        if (!in_order && j + 1 == s->n && !last_chunk)
+            m->next_b = s->b + (size_t)r->chunk * GEMM_STEP_BYTES; /* the next chunk's first panel */
+    }
+    if (r->plan->a_stays && !in_order) { /* this column panel's share of the next chunk of a */
+        int64_t lines = ceil_div((int64_t)(r->a_panel_bytes / 64), r->chunk * s->n);
+        m->next_a_lines = (int)lines;
+        m->next_a = a_at(r, 0, last_chunk ? 0 : c + 1) + j * r->panels * r->chunk * lines * 64;
     }
 }
 
-/* Chunk c of row panel i times n column panels from panel j of the sub-block on. */
-static void multiply_panels(struct rect *r, const struct sub *s, int64_t i, int64_t c, int64_t j, int64_t n)
+/* Chunk c of column panel j of the sub-block times all row panels. */
+static void multiply_panels(struct rect *r, const struct sub *s, int64_t j, int64_t c)
 {
     const struct plan *p = r->plan;
-    int64_t column = (s->panel + j) * GEMM_PANEL;
-    struct gemm_micro m = {.a = a_at(r, i, c),
+    int64_t column = r->column + (s->panel + j) * GEMM_PANEL;
+    struct gemm_micro m = {.a = a_at(r, 0, c),
+                           .a_panel_bytes = r->a_panel_bytes,
                            .b = s->b + (size_t)j * s->b_panel_bytes,
-                           .b_panel_bytes = s->b_panel_bytes,
                            .c = r->work,
-                           .panels = n,
+                           .panels = r->panels,
+                           .rows = r->rows,
                            .steps = min64(r->chunk, r->steps - c * r->chunk),
-                           .rows = (int)panel_rows(r, i),
                            .first = c == 0,
                            .last = c + 1 == r->n_chunks,
-                           .sums = r->group.sums ? r->group.sums + r->column + column : NULL,
-                           .row_scales = p->kernel->type == SL_I8 ? r->scales + i * p->kernel->rows : NULL,
+                           .sums = r->group.sums ? r->group.sums + column : NULL,
+                           .row_scales = p->kernel->type == SL_I8 ? r->scales : NULL,
                            .tail = &r->tail};
-    m.place = (struct gemm_place){.row = r->group.row + r->row + i * p->kernel->rows,
-                                  .column = r->column + column,
-                                  .rows = m.rows,
-                                  .columns = (int)min64(n * GEMM_PANEL, r->columns - column)};
+    m.place = (struct gemm_place){
+        .row = r->group.row + r->row, .column = column, .columns = (int)min64(GEMM_PANEL, p->g->n - column)};
     if (r->n_chunks == 1 || r->panels == 1) { /* two blocks of accumulators take turns */
         m.c_mask = 1;
         m.c_index = r->turn;
-        if (m.last) r->turn += n;
+        if (m.last) r->turn += r->panels;
     } else {
         m.c_mask = -1;
-        m.c_index = (r->by_rows ? i % 2 : i) * s->n + j;
+        m.c_index = (r->by_columns ? j % 2 : j) * r->panels;
     }
-    set_prefetch(r, s, &m, i, c);
+    set_prefetch(r, s, &m, j, c);
     p->kernel->micro(&m);
 }
 
 /* A block of rows times some column panels. */
 static void multiply_sub(struct rect *r, struct sub *s)
 {
-    if (r->panels == 1 && r->b && r->plan->a_stays) { /* few rows: b streams in the order of memory */
+    if (r->b && (r->by_columns || (r->panels == 1 && r->plan->a_stays))) {
         for (int64_t j = 0; j < s->n; j++)
             for (int64_t c = 0; c < r->n_chunks; c++) {
                 find_b(r, s, c);
-                multiply_panels(r, s, 0, c, j, 1);
-            }
-        return;
-    }
-    if (r->by_rows) {
-        for (int64_t i = 0; i < r->panels; i++)
-            for (int64_t c = 0; c < r->n_chunks; c++) {
-                find_b(r, s, c);
-                multiply_panels(r, s, i, c, 0, s->n);
+                multiply_panels(r, s, j, c);
             }
         return;
     }
     for (int64_t c = 0; c < r->n_chunks; c++) {
         if (!r->plan->a_stays) pack_a_chunk(r, c);
         find_b(r, s, c);
-        for (int64_t i = 0; i < r->panels; i++) multiply_panels(r, s, i, c, 0, s->n);
+        for (int64_t j = 0; j < s->n; j++) multiply_panels(r, s, j, c);
     }
+}
+
+/*
+ * Chooses between two orders for a block of rows: if enough rows stay in half of the second-level cache for the whole
+ * pass, all chunks of one column panel follow each other, and b streams past in the order of memory. Else only a chunk
+ * of the rows stays there, it meets all column panels of a sub-block, and accumulators wait for the next chunk.
+ */
+static int64_t choose_order(struct rect *r, int64_t rows)
+{
+    const struct plan *p = r->plan;
+    int64_t most = p->block_panels, panel = r->n_chunks * (int64_t)r->a_panel_bytes;
+    int64_t stay = STAY_BYTES / panel;
+    r->by_columns = r->b && p->a_stays && (stay * p->kernel->rows >= min64(rows, STAY_ROWS));
+    most = min64(most, r->by_columns ? stay : CHUNK_ROWS / p->kernel->rows);
+    most *= p->kernel->rows;
+    return gemm_round_up(ceil_div(rows, ceil_div(rows, most)), p->kernel->rows);
 }
 
 /* Rows [row, end) of the group times the column block, in the present pass. */
 static void multiply_rows(struct rect *r, int64_t row, int64_t end)
 {
     const struct plan *p = r->plan;
-    int64_t block = p->block_panels * p->kernel->rows;
-    int64_t blocks = ceil_div(end - row, block);
-    block = gemm_round_up(ceil_div(end - row, blocks), p->kernel->rows);
+    int64_t block = choose_order(r, end - row), panels = ceil_div(r->columns, GEMM_PANEL);
     for (r->row = row; r->row < end; r->row += block) {
         r->rows = min64(block, end - r->row);
         r->panels = ceil_div(r->rows, p->kernel->rows);
         if (p->kernel->type == SL_I8) quantise_rows(r);
         for (int64_t c = 0; c < r->n_chunks && p->a_stays; c++) pack_a_chunk(r, c);
-        int64_t panels = ceil_div(r->columns, GEMM_PANEL);
-        for (int64_t j = 0; j < panels; j += r->sub_panels)
-            multiply_sub(r, &(struct sub){.panel = j, .n = min64(r->sub_panels, panels - j)});
+        for (int64_t j = 0; j < panels; j += SUB_PANELS)
+            multiply_sub(r, &(struct sub){.panel = j, .n = min64(SUB_PANELS, panels - j)});
         gemm_tail_advance(&r->tail, r->tail.place.rows);
     }
-}
-
-/*
- * If eight column panels or more, as long as the pass, fit in half of the second-level cache, they stay there while the
- * row panels pass by. Else they are cut into chunks, and accumulators wait.
- */
-static void choose_order(struct rect *r)
-{
-    enum { ROOM = 1 << 20 };
-    int64_t fit = ROOM / GEMM_STEP_BYTES / max64(1, r->steps);
-    r->by_rows = r->b && r->plan->a_stays && fit >= 8;
-    r->sub_panels = r->by_rows ? min64(fit, SUB_PANELS) : SUB_PANELS;
 }
 
 /* Rows [row, end) of the group times column block n, all of k. */
@@ -411,7 +398,6 @@ static void multiply_rect(struct rect *r, int64_t n, int64_t row, int64_t end)
             pack_b(r, r->column, r->columns, 0, r->depth);
             r->b = r->b_scratch;
         }
-        choose_order(r);
         multiply_rows(r, row, end);
         r->tail.epilogue.accumulate = true;
     }

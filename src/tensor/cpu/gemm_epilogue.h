@@ -20,7 +20,8 @@ enum { GEMM_ROW_VECTORS = GEMM_PANEL / VW };
 struct gemm_finish {
     sl_act act;
     sl_dtype type;
-    bool full; /* all 32 columns exist */
+    bool full;  /* all 32 columns exist */
+    bool plain; /* no bias, scales, residual: see gemm_rows */
 };
 
 /* Lanes that exist in vector v of a row of `columns`. */
@@ -40,11 +41,20 @@ GEMM_INLINE vf gemm_get(const void *p, struct gemm_finish f, int columns, int v)
 }
 
 /* Writes one row. */
-GEMM_INLINE void gemm_put(void *p, struct gemm_finish f, int columns, const vf *x)
+GEMM_INLINE void gemm_put(void *p, struct gemm_finish f, int columns, bool stream, const vf *x)
 {
+    (void)stream;
 #ifdef GEMM_ROUND_PAIR
+    if (f.full && f.type == SL_F32 && stream) {
+        _mm512_stream_ps(p, (__m512)x[0]);
+        _mm512_stream_ps((float *)p + VW, (__m512)x[1]);
+        return;
+    }
     if (f.full && f.type == SL_BF16) {
-        _mm512_storeu_si512(p, GEMM_ROUND_PAIR(x[0], x[1]));
+        if (stream)
+            _mm512_stream_si512(p, GEMM_ROUND_PAIR(x[0], x[1]));
+        else
+            _mm512_storeu_si512(p, GEMM_ROUND_PAIR(x[0], x[1]));
         return;
     }
 #endif
@@ -67,8 +77,7 @@ struct gemm_rows {
     const float *sums;
     char *c;
     int64_t stride; /* bytes between rows of c */
-    bool plain;     /* nothing below applies */
-    bool accumulate;
+    bool accumulate, stream;
     int columns;
     const float *bias, *column_scales; /* of the block's columns, or NULL */
     const float *row_scales;
@@ -85,8 +94,8 @@ GEMM_INLINE struct gemm_rows gemm_rows_of(const struct gemm_tail *t)
     return (struct gemm_rows){.sums = (const float *)t->block,
                               .c = (char *)e->c + at,
                               .stride = g->ldc * size,
-                              .plain = !g->bias && !g->pre_act && !g->residual && !e->accumulate && !e->row_scales,
                               .accumulate = e->accumulate,
+                              .stream = e->stream,
                               .columns = t->place.columns,
                               .bias = g->bias ? g->bias + t->place.column : NULL,
                               .column_scales = e->column_scales ? e->column_scales + t->place.column : NULL,
@@ -95,41 +104,41 @@ GEMM_INLINE struct gemm_rows gemm_rows_of(const struct gemm_tail *t)
                               .residual = g->residual ? (const char *)g->residual + at : NULL};
 }
 
-/* One row of accumulators, which goes to c + at. */
-GEMM_INLINE void gemm_finish_row(const struct gemm_rows *u, int row, int64_t at, struct gemm_finish f)
+/* The row of accumulators at sums, which goes to c + at. */
+GEMM_INLINE void gemm_finish_row(const struct gemm_rows *u, const float *sums, int64_t at, struct gemm_finish f)
 {
-    const struct gemm_finish floats = {SL_ACT_NONE, SL_F32, f.full};
+    const struct gemm_finish floats = {.type = SL_F32, .full = f.full};
     vf x[GEMM_ROW_VECTORS];
 #pragma GCC unroll 4
-    for (int v = 0; v < GEMM_ROW_VECTORS; v++) x[v] = vf_load(u->sums + row * GEMM_PANEL + v * VW);
-    if (u->plain) {
+    for (int v = 0; v < GEMM_ROW_VECTORS; v++) x[v] = vf_load(sums + v * VW);
+    if (f.plain) {
 #pragma GCC unroll 4
         for (int v = 0; v < GEMM_ROW_VECTORS; v++) x[v] = vf_act(f.act, x[v]);
-        gemm_put(u->c + at, f, u->columns, x);
+        gemm_put(u->c + at, f, u->columns, u->stream, x);
         return;
     }
 #pragma GCC unroll 4
     for (int v = 0; v < GEMM_ROW_VECTORS; v++) {
         if (u->row_scales)
-            x[v] = __builtin_convertvector((vi)x[v], vf) *
-                   (vf_set1(u->row_scales[row]) * gemm_get(u->column_scales, floats, u->columns, v));
+            x[v] = __builtin_convertvector((vi)x[v], vf) * (vf_set1(u->row_scales[(sums - u->sums) / GEMM_PANEL]) *
+                                                            gemm_get(u->column_scales, floats, u->columns, v));
         if (u->accumulate) x[v] += gemm_get(u->c + at, f, u->columns, v);
         if (u->bias) x[v] += gemm_get(u->bias, floats, u->columns, v);
     }
-    if (u->pre_act) gemm_put(u->pre_act + at, f, u->columns, x);
+    if (u->pre_act) gemm_put(u->pre_act + at, f, u->columns, u->stream, x);
 #pragma GCC unroll 4
     for (int v = 0; v < GEMM_ROW_VECTORS; v++) {
         x[v] = vf_act(f.act, x[v]);
         if (u->residual) x[v] += gemm_get(u->residual + at, f, u->columns, v);
     }
-    gemm_put(u->c + at, f, u->columns, x);
+    gemm_put(u->c + at, f, u->columns, u->stream, x);
 }
 
 /* Rows done .. done + rows - 1 of the block. */
 GEMM_INLINE void gemm_finish_rows(const struct gemm_tail *t, int rows, struct gemm_finish f)
 {
     struct gemm_rows u = gemm_rows_of(t);
-    for (int i = t->done; i < t->done + rows; i++) gemm_finish_row(&u, i, i * u.stride, f);
+    for (int i = t->done; i < t->done + rows; i++) gemm_finish_row(&u, u.sums + i * GEMM_PANEL, i * u.stride, f);
 }
 
 /* gemm_tail.run: chooses the instance. */
@@ -139,13 +148,13 @@ GEMM_INLINE void gemm_finish_any(const struct gemm_tail *t, int rows)
 #define GEMM_INSTANCE(a)                                                                                               \
     case a:                                                                                                            \
         if (wide && full)                                                                                              \
-            gemm_finish_rows(t, rows, (struct gemm_finish){a, SL_F32, true});                                          \
+            gemm_finish_rows(t, rows, (struct gemm_finish){.act = a, .type = SL_F32, .full = true});                   \
         else if (wide)                                                                                                 \
-            gemm_finish_rows(t, rows, (struct gemm_finish){a, SL_F32, false});                                         \
+            gemm_finish_rows(t, rows, (struct gemm_finish){.act = a, .type = SL_F32, .full = false});                  \
         else if (full)                                                                                                 \
-            gemm_finish_rows(t, rows, (struct gemm_finish){a, SL_BF16, true});                                         \
+            gemm_finish_rows(t, rows, (struct gemm_finish){.act = a, .type = SL_BF16, .full = true});                  \
         else                                                                                                           \
-            gemm_finish_rows(t, rows, (struct gemm_finish){a, SL_BF16, false});                                        \
+            gemm_finish_rows(t, rows, (struct gemm_finish){.act = a, .type = SL_BF16, .full = false});                 \
         break;
     switch (t->epilogue.g->act) {
         GEMM_INSTANCE(SL_ACT_NONE)

@@ -18,11 +18,12 @@ enum {
     SECOND = SL_VEC_WIDTH == 16 ? GEMM_TILE_BYTES : 4 * VW, /* bytes from the first vector of b to the second */
 };
 
-/* One panel of a micro-kernel's call. */
+/* One row panel of a micro-kernel's call. */
 struct block {
     const struct gemm_micro *m;
     const char *a, *b, *next_b;
     void *c;
+    int rows;
 };
 
 INLINE void prefetch_next(const struct block *x, int64_t step)
@@ -107,31 +108,32 @@ INLINE void multiply_bf16(const struct block *x, int rows)
 #define CASES CASES_6
 #endif
 
-INLINE struct block get_block(const struct gemm_micro *m, int64_t j)
+INLINE struct block get_block(const struct gemm_micro *m, int64_t i)
 {
     return (struct block){.m = m,
-                          .a = m->a,
-                          .b = m->b + (size_t)j * m->b_panel_bytes,
-                          .next_b = m->next_b + (size_t)j * m->next_b_panel_bytes,
-                          .c = gemm_block(m, j, MAX_ROWS)};
+                          .a = m->a + (size_t)i * m->a_panel_bytes,
+                          .b = m->b,
+                          .next_b = m->next_b + i * m->steps * m->next_b_lines * 64,
+                          .c = gemm_block(m, i, MAX_ROWS),
+                          .rows = gemm_panel_rows(m, i, MAX_ROWS)};
 }
 
-INLINE void end_block(const struct gemm_micro *m, int64_t j, const char *block)
+INLINE void end_block(const struct gemm_micro *m, int64_t i)
 {
     if (!m->last) return;
-    gemm_complete(m, j, block);
+    gemm_complete(m, i, MAX_ROWS);
     gemm_tail_advance(m->tail, MAX_ROWS); /* at once: it is still in the first-level cache */
 }
 
 static void micro_f32(const struct gemm_micro *m)
 {
 #define ONE_PANEL multiply_f32
-    for (int64_t j = 0; j < m->panels; j++) {
-        struct block x = get_block(m, j);
-        switch (m->rows) {
+    for (int64_t i = 0; i < m->panels; i++) {
+        struct block x = get_block(m, i);
+        switch (x.rows) {
             CASES
         }
-        end_block(m, j, x.c);
+        end_block(m, i);
     }
 #undef ONE_PANEL
 }
@@ -139,12 +141,12 @@ static void micro_f32(const struct gemm_micro *m)
 static void micro_bf16(const struct gemm_micro *m)
 {
 #define ONE_PANEL multiply_bf16
-    for (int64_t j = 0; j < m->panels; j++) {
-        struct block x = get_block(m, j);
-        switch (m->rows) {
+    for (int64_t i = 0; i < m->panels; i++) {
+        struct block x = get_block(m, i);
+        switch (x.rows) {
             CASES
         }
-        end_block(m, j, x.c);
+        end_block(m, i);
     }
 #undef ONE_PANEL
 }
@@ -206,18 +208,18 @@ INLINE void multiply_i8(const struct block *x, int row, int rows, int pass)
 
 static void micro_i8(const struct gemm_micro *m)
 {
-    for (int64_t j = 0; j < m->panels; j++) {
-        struct block x = get_block(m, j);
+    for (int64_t i = 0; i < m->panels; i++) {
+        struct block x = get_block(m, i);
         for (int pass = 0; pass < PASSES; pass++)
-            for (int row = 0; row < m->rows; row += 3) {
-                if (m->rows - row >= 3)
+            for (int row = 0; row < x.rows; row += 3) {
+                if (x.rows - row >= 3)
                     multiply_i8(&x, row, 3, pass);
-                else if (m->rows - row == 2)
+                else if (x.rows - row == 2)
                     multiply_i8(&x, row, 2, pass);
                 else
                     multiply_i8(&x, row, 1, pass);
             }
-        end_block(m, j, x.c);
+        end_block(m, i);
     }
 }
 

@@ -22,16 +22,16 @@ static void pack_a(const struct gemm_piece *p, void *dst, size_t panel_bytes)
     }
 }
 
-static inline __attribute__((always_inline)) void multiply(const struct gemm_micro *m, int64_t j, int rows)
+static inline __attribute__((always_inline)) void multiply(const struct gemm_micro *m, int64_t panel, int rows)
 {
     __m512i acc[ROWS][2];
-    const char *a = m->a, *b = m->b + (size_t)j * m->b_panel_bytes;
-    const char *next = m->next_b + (size_t)j * m->next_b_panel_bytes;
-    int32_t *c = (int32_t *)gemm_block(m, j, ROWS);
+    const char *a = m->a + (size_t)panel * m->a_panel_bytes, *b = m->b;
+    const char *next = m->next_b + panel * m->steps * m->next_b_lines * 64;
+    int32_t *c = (int32_t *)gemm_block(m, panel, ROWS);
     const __m512i minus_offset = _mm512_set1_epi32(-128);
     __m512i start[2];
     for (int i = 0; i < 2 && m->first; i++)
-        start[i] = _mm512_mullo_epi32(_mm512_loadu_si512(m->sums + j * GEMM_PANEL + 16 * i), minus_offset);
+        start[i] = _mm512_mullo_epi32(_mm512_loadu_si512(m->sums + 16 * i), minus_offset);
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
         acc[i][0] = m->first ? start[0] : _mm512_loadu_si512(c + i * GEMM_PANEL);
@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) void multiply(const struct gemm_mic
 
 #define CASE(n)                                                                                                        \
     case n:                                                                                                            \
-        multiply(m, j, n);                                                                                             \
+        multiply(m, i, n);                                                                                             \
         break;
 
 #define CASES                                                                                                          \
@@ -66,12 +66,12 @@ static inline __attribute__((always_inline)) void multiply(const struct gemm_mic
 
 static void micro(const struct gemm_micro *m)
 {
-    for (int64_t j = 0; j < m->panels; j++) {
-        switch (m->rows) {
+    for (int64_t i = 0; i < m->panels; i++) {
+        switch (gemm_panel_rows(m, i, ROWS)) {
             CASES
         }
         if (!m->last) continue;
-        gemm_complete(m, j, gemm_block(m, j, ROWS));
+        gemm_complete(m, i, ROWS);
         gemm_tail_advance(m->tail, ROWS);
     }
 }
