@@ -21,6 +21,7 @@ struct sl_media_views {
 sl_status sl_media_load(const struct sl_encode_options *o, const struct sl_sample_media *media, int64_t max_patches,
                         struct sl_media_views *out, struct sl_encode_failure *why, sl_error *err);
 
+/* Releases everything; *v is empty again. */
 void sl_media_views_free(struct sl_media_views *v);
 
 #endif

@@ -46,6 +46,7 @@ struct sl_loader_job {
 
 /* Allocates the arrays for sequences of these options; release with sl_loader_job_free, also after a failure. */
 sl_status sl_loader_job_init(struct sl_loader_job *job, const struct sl_encode_options *o, sl_error *err);
+/* Releases the arrays and the samples; *job is empty again. */
 void sl_loader_job_free(struct sl_loader_job *job);
 
 /* Fills in the arrays and job->batch from the samples, whose pixels it releases. Any thread. */
@@ -82,6 +83,7 @@ sl_status sl_snapshots_add(struct sl_snapshots *s, uint64_t order, json_t *mixtu
 /* Forgets those that no position with this oldest sample needs. */
 void sl_snapshots_forget(struct sl_snapshots *s, uint64_t oldest);
 
+/* Releases all of them; *s is empty again. */
 void sl_snapshots_free(struct sl_snapshots *s);
 
 /* Returns the owned JSON of a position; NULL without memory. */

@@ -56,6 +56,7 @@ struct sl_packer {
 
 /* Makes an empty packer; release with sl_packer_free. Limits under 1 are SL_ERR_ARGUMENT. */
 sl_status sl_packer_init(struct sl_packer *p, const struct sl_pack_options *options, sl_error *err);
+/* Releases the buffer (not what items point to); *p is empty again. */
 void sl_packer_free(struct sl_packer *p);
 
 /* True while the buffer is not full. */

@@ -171,6 +171,19 @@ static void a_thought_switches_thinking_on(void **state)
     assert_string_equal(targets_of(f), "One more than one.\n</think>\n\n2<|im_end|>|");
 }
 
+static void a_thought_of_an_earlier_turn_does_not(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    say(f, SL_SAMPLE_USER, "1 + 1?");
+    say(f, SL_SAMPLE_ASSISTANT, "<think>One more than one.</think>2");
+    say(f, SL_SAMPLE_USER, "1 + 2?");
+    say(f, SL_SAMPLE_ASSISTANT, "3");
+    encode_well(f);
+    assert_null(strstr(text_of(f), "<think>"));
+    assert_string_equal(targets_of(f), "2<|im_end|>|3<|im_end|>|");
+}
+
 static void tool_calls_in_an_answer_become_calls(void **state)
 {
     struct fixture *f = *state;
@@ -254,6 +267,13 @@ static void frames_stand_behind_their_times_in_one_size(void **state)
                                        "[0.5 second]<|image_start|>{12}<|image_end|>"
                                        "[1.0 second]<|image_start|>{12}<|image_end|>"));
     assert_int_equal(f->out.n_pictures, 3);
+    begin(f);
+    f->row.place.folder = test_temp_dir();
+    say(f, SL_SAMPLE_USER, "Watch: ");
+    sl_row_frames(&f->row, list)->max_pixels = 84 * 84;
+    say(f, SL_SAMPLE_ASSISTANT, "ok");
+    encode_well(f);
+    assert_non_null(strstr(text_of(f), "Watch: [0.0 second]<|image_start|>{6}<|image_end|>[1.0 second]"));
     json_decref(list);
 }
 
@@ -433,6 +453,7 @@ int main(void)
         TEST(only_what_the_assistant_says_is_learnt),
         TEST(a_message_that_is_context_only_is_not_learnt),
         TEST(a_thought_switches_thinking_on),
+        TEST(a_thought_of_an_earlier_turn_does_not),
         TEST(tool_calls_in_an_answer_become_calls),
         TEST(weights_share_a_sample_by_its_targets),
         TEST(a_picture_stands_for_its_features),

@@ -183,6 +183,7 @@ static void every_sample_comes_once_and_as_the_model_wants_it(void **state)
             assert_int_equal(b->targets[b->cu_seqlens[i + 1] - 1], -1);
             assert_null(b->samples[i]->n_pictures ? b->samples[i]->pictures[0].picture.rgb : NULL);
         }
+        for (int64_t i = 0; i < b->n_tokens; i++) assert_true(b->loss_weights[i] == (b->targets[i] < 0 ? 0.0f : 1.0f));
         sl_batch_spec spec = {.tokens = b->tokens,
                               .n_seqs = b->n_samples,
                               .cu_seqlens = b->cu_seqlens,
