@@ -186,7 +186,7 @@ int sl_cmd_logits(int argc, char **argv)
         {.name = "image",
          .short_name = 'i',
          .arg = "PICTURE",
-         .help = "a PNG or JPEG; may be given several times",
+         .help = "a picture (PNG, JPEG, WebP, GIF, BMP); may be given several times",
          .list = &o.pictures},
         {.name = "prompt",
          .arg = "TEXT",

@@ -33,7 +33,7 @@ typedef struct sl_prompt {
 void sl_prompt_init(sl_prompt *p, const sl_config *config, int n_threads);
 void sl_prompt_release(sl_prompt *p);
 
-/* Reads a PNG or JPEG, resizes it by the model's rule and cuts it into patches. Errors name the file. */
+/* Reads a picture file, resizes it by the model's rule and cuts it into patches. Errors name the file. */
 sl_status sl_prompt_add_picture(sl_prompt *p, const char *path, sl_error *err);
 
 /*

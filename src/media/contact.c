@@ -40,11 +40,10 @@ static sl_status place(const struct layout *l, int i, const struct sl_picture *i
     sl_status status = sl_picture_resize(in, fitted(l, in->width, longest), fitted(l, in->height, longest),
                                          SL_FILTER_BICUBIC, 1, &small, err);
     if (status) return status;
-    size_t left = (size_t)(left_of(l, i) + (l->cell - small.width) / 2);
-    size_t top = (size_t)(top_of(l, i) + (l->cell - small.height) / 2);
+    int left = left_of(l, i) + (l->cell - small.width) / 2, top = top_of(l, i) + (l->cell - small.height) / 2;
+    uint8_t *corner = sheet->rgb + ((size_t)top * (size_t)sheet->width + (size_t)left) * 3;
     for (size_t y = 0; y < (size_t)small.height; y++)
-        memcpy(sheet->rgb + ((top + y) * (size_t)sheet->width + left) * 3, small.rgb + y * (size_t)small.width * 3,
-               (size_t)small.width * 3);
+        memcpy(corner + y * (size_t)sheet->width * 3, small.rgb + y * (size_t)small.width * 3, (size_t)small.width * 3);
     sl_picture_free(&small);
     return SL_OK;
 }
