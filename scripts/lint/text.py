@@ -17,7 +17,8 @@ PLATFORM = re.compile(
     r"__x86_64__|__i386__|__aarch64__|__arm|__ARM|__linux__|__APPLE__|_WIN32|__AVX|__SSE|__FMA|__AMX|__BMI|"
     r"__CUDA|__NVCC__|\b(SL_)?(HAVE_|WITH_|USE_)?(CUDA|NCCL|MPI)\b|GPU"
 )
-PLATFORM_FOLDERS = ("src/tensor/cpu/", "src/tensor/cuda/", "src/comm/")
+# media/ cannot ask tensor/, its neighbour, for its kernels: one file of its own decides which of them run.
+PLATFORM_FOLDERS = ("src/tensor/cpu/", "src/tensor/cuda/", "src/comm/", "src/media/kernels.c")
 MAX_README = 40
 
 

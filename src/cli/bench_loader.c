@@ -4,11 +4,12 @@
  */
 #include "cli/bench.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "media/patches.h"
-#include "media/picture.h"
+#include "media/picture_write.h"
 #include "media/resize.h"
 
 #include <math.h>
@@ -54,39 +55,13 @@ static void paint(struct sl_picture *p)
         }
 }
 
-/* Returns an owned JPEG file of *n bytes, 4:2:0. */
-static unsigned char *encode(const struct sl_picture *p, unsigned long *n)
-{
-    struct jpeg_compress_struct jpeg;
-    struct jpeg_error_mgr errors;
-    unsigned char *bytes = NULL;
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&jpeg);
-    jpeg_mem_dest(&jpeg, &bytes, n);
-    jpeg.image_width = (JDIMENSION)p->width;
-    jpeg.image_height = (JDIMENSION)p->height;
-    jpeg.input_components = 3;
-    jpeg.in_color_space = JCS_RGB;
-    jpeg_set_defaults(&jpeg);
-    jpeg_set_quality(&jpeg, QUALITY, TRUE);
-    jpeg_start_compress(&jpeg, TRUE);
-    while (jpeg.next_scanline < jpeg.image_height) {
-        JSAMPROW row = p->rgb + (size_t)jpeg.next_scanline * (size_t)p->width * 3;
-        jpeg_write_scanlines(&jpeg, &row, 1);
-    }
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    return bytes;
-}
-
 /* --- the two ways --------------------------------------------------------------------------------------------- */
 
 /* One thread's share: the file is everybody's, the memory its own. */
 struct worker {
-    const unsigned char *jpeg;
-    unsigned long n;
-    uint8_t *rgb;   /* (HEIGHT, WIDTH, 3) */
-    float *patches; /* of the resized picture */
+    const struct sl_buf *jpeg; /* borrowed */
+    uint8_t *rgb;              /* (HEIGHT, WIDTH, 3) */
+    float *patches;            /* of the resized picture */
     sl_status status;
     sl_error err;
 };
@@ -98,7 +73,7 @@ static void decode_only(struct worker *w)
     struct jpeg_error_mgr errors;
     jpeg.err = jpeg_std_error(&errors);
     jpeg_create_decompress(&jpeg);
-    jpeg_mem_src(&jpeg, w->jpeg, w->n);
+    jpeg_mem_src(&jpeg, (const unsigned char *)w->jpeg->data, w->jpeg->len);
     jpeg_read_header(&jpeg, TRUE);
     jpeg_start_decompress(&jpeg);
     while (jpeg.output_scanline < jpeg.output_height) {
@@ -117,7 +92,7 @@ static void to_patches(struct worker *w)
     const struct sl_fit rule = sl_fit_default();
     struct sl_picture picture = {0}, resized = {0};
     int width, height;
-    sl_status s = sl_picture_decode(&picture, w->jpeg, w->n, SL_PICTURE_MAX_PIXELS, &w->err);
+    sl_status s = sl_picture_decode(&picture, w->jpeg->data, w->jpeg->len, SL_PICTURE_MAX_PIXELS, &w->err);
     if (!s) s = sl_picture_fit(&rule, picture.width, picture.height, &width, &height, &w->err);
     if (!s) s = sl_picture_resize(&picture, width, height, SL_FILTER_BILINEAR, 1, &resized, &w->err);
     if (!s) s = sl_picture_patches(&resized, &format, 1, w->patches, &w->err);
@@ -147,7 +122,7 @@ static sl_status measure(const struct sl_bench *b, struct worker *workers, sl_er
     for (int i = 0; i < n; i++)
         if (workers[i].status) return sl_fail(err, workers[i].status, "%s", workers[i].err.message);
     struct sl_bench_row row = {.bench = "loader", .dtype = "f32", .unit = "pictures/s"};
-    snprintf(row.shape, sizeof row.shape, "JPEG %dx%d (%lu KB) to patches", WIDTH, HEIGHT, workers[0].n / 1000);
+    snprintf(row.shape, sizeof row.shape, "JPEG %dx%d (%zu KB) to patches", WIDTH, HEIGHT, workers[0].jpeg->len / 1000);
     row.limit = sl_bench_median(limits + 1, SL_BENCH_REPEATS); /* the first turn warms up */
     row.rate = sl_bench_median(rates + 1, SL_BENCH_REPEATS);
     sl_bench_emit(b, row);
@@ -158,16 +133,15 @@ sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err)
 {
     const int n = b->ops->n_threads;
     struct sl_picture picture = {0};
-    unsigned char *jpeg = NULL;
-    unsigned long n_jpeg = 0;
+    struct sl_buf jpeg = SL_BUF_INIT(16 << 20);
     struct worker *workers = sl_alloc_array((size_t)n, sizeof *workers);
     sl_status s = workers ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory");
     if (!s) s = sl_picture_new(&picture, WIDTH, HEIGHT, SL_PICTURE_MAX_PIXELS, err);
     if (s) goto out;
     paint(&picture);
-    jpeg = encode(&picture, &n_jpeg);
+    s = sl_picture_encode_jpeg(&picture, QUALITY, &jpeg, err);
     for (int i = 0; i < n && !s; i++) {
-        workers[i] = (struct worker){.jpeg = jpeg, .n = n_jpeg};
+        workers[i] = (struct worker){.jpeg = &jpeg};
         workers[i].rgb = malloc((size_t)WIDTH * HEIGHT * 3);
         workers[i].patches = malloc((size_t)WIDTH * HEIGHT * 3 * sizeof(float)); /* the rule never grows this picture */
         if (!workers[i].rgb || !workers[i].patches) s = sl_fail(err, SL_ERR_MEMORY, "out of memory");
@@ -179,7 +153,7 @@ out:
         free(workers[i].patches);
     }
     free(workers);
-    free(jpeg);
+    sl_buf_release(&jpeg);
     sl_picture_free(&picture);
     return s;
 }

@@ -113,7 +113,7 @@ static sl_status show(struct sheet *s, const struct show_options *o, const struc
     return status;
 }
 
-int sl_cmd_data_show(int argc, char **argv)
+static int cmd_show(int argc, char **argv)
 {
     struct show_options o = {.limit = 100, .shuffle = true};
     const struct sl_cli_option options[] = {
@@ -166,7 +166,7 @@ int sl_cmd_data_show(int argc, char **argv)
 int sl_cmd_data(int argc, char **argv)
 {
     static const struct sl_cli_command commands[] = {
-        {"show", "an HTML sheet of samples with their ground truth drawn in", sl_cmd_data_show},
+        {"show", "an HTML sheet of samples with their ground truth drawn in", cmd_show},
         {"stats", "counts, lengths, picture sizes, and how full packed sequences are", sl_cmd_data_stats},
     };
     const struct sl_cli_menu menu = {

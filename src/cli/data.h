@@ -7,8 +7,7 @@
 #include "cli/cli.h"
 #include "data/mixture.h"
 
-/* Each runs one subcommand of `data`; argv[0] is its name. */
-int sl_cmd_data_show(int argc, char **argv);
+/* Runs `data stats`; argv[0] is its name. */
 int sl_cmd_data_stats(int argc, char **argv);
 
 /* Opens a dataset or mixture once through, bad rows counted in skipped. */

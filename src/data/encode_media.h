@@ -1,5 +1,5 @@
 /*
- * encode_media.h: a medium of a sample becomes pictures at the model's size. Between encode.c and encode_media.c only.
+ * encode_media.h: a medium of a sample becomes pictures at the size of a rule.
  */
 #ifndef SL_DATA_ENCODE_MEDIA_H
 #define SL_DATA_ENCODE_MEDIA_H

@@ -6,7 +6,9 @@
 #include "base/base64.h"
 #include "base/camera.h"
 #include "base/mem.h"
+#include "data/encode_media.h"
 #include "data/sheet_page.h"
+#include "media/picture_write.h"
 #include "text/answer.h"
 
 #include <stdbool.h>
@@ -14,7 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIDE = 1000, MAX_FILE = 64 << 20, MAX_FRAMES = 12, MAX_PROBLEMS = 8 };
+enum {
+    SIDE = 1000,            /* of a picture in the units of its shapes */
+    MAX_INLINE = 512 << 10, /* larger files are shown smaller */
+    PICTURE_PIXELS = 1 << 20,
+    FRAME_PIXELS = 320 * 240,
+    N_FRAMES = 8,
+    MAX_FRAMES = 16, /* of a video of given pictures */
+    MAX_FILE = 64 << 20,
+    JPEG_QUALITY = 85,
+    MAX_PROBLEMS = 8,
+};
 
 /* --- text ------------------------------------------------------------------------------------------------------- */
 
@@ -198,35 +210,21 @@ static const char *picture_type(const unsigned char *bytes, size_t n)
     return NULL;
 }
 
-static void add_trouble(struct sl_buf *out, const char *name, const char *message)
+static void add_trouble(struct sl_buf *out, const char *message)
 {
     sl_buf_addstr(out, "<p class=\"text bad\">");
-    add_escaped_string(out, name);
-    sl_buf_addstr(out, ": ");
     add_escaped_string(out, message);
     sl_buf_addstr(out, "</p>\n");
 }
 
-/* A figure up to where its shapes go; false when there is no picture to show. */
-static bool open_figure(struct sl_buf *out, const struct sl_blob *blob, const char *name)
+/* A figure up to where its shapes go. */
+static void open_figure(struct sl_buf *out, const char *name, const char *type, const struct sl_buf *file)
 {
-    struct sl_buf bytes = SL_BUF_INIT(MAX_FILE);
-    sl_error err = {0};
-    sl_status s = sl_blob_load(blob, MAX_FILE, &bytes, &err);
-    const char *type = s ? NULL : picture_type((const unsigned char *)sl_buf_str(&bytes), bytes.len);
-    if (s)
-        add_trouble(out, name, err.message);
-    else if (!type)
-        add_trouble(out, name, "no picture that a browser shows");
-    if (type) {
-        sl_buf_addstr(out, "<figure><img loading=lazy alt=\"");
-        add_escaped_string(out, name);
-        sl_buf_addf(out, "\" src=\"data:%s;base64,", type);
-        sl_base64_encode(bytes.data, bytes.len, out);
-        sl_buf_addf(out, "\"><svg viewBox=\"0 0 %d %d\" preserveAspectRatio=none>", SIDE, SIDE);
-    }
-    sl_buf_release(&bytes);
-    return type;
+    sl_buf_addstr(out, "<figure><img loading=lazy alt=\"");
+    add_escaped_string(out, name);
+    sl_buf_addf(out, "\" src=\"data:%s;base64,", type);
+    sl_base64_encode(file->data, file->len, out);
+    sl_buf_addf(out, "\"><svg viewBox=\"0 0 %d %d\" preserveAspectRatio=none>", SIDE, SIDE);
 }
 
 static void close_figure(struct sl_buf *out)
@@ -276,22 +274,63 @@ static sl_status card_init(struct card *c, const struct sl_sample *sample, sl_er
     return SL_OK;
 }
 
-static void add_media(struct sl_buf *out, const struct card *c, int index)
+static void draw_shapes_about(struct sl_buf *out, const struct card *c, int index)
 {
-    const struct sl_sample_media *m = &c->sample->media[index];
-    if (m->kind == SL_MEDIA_VIDEO && !m->n_frames) {
-        sl_buf_addstr(out, "<p class=text>[video ");
-        add_escaped_string(out, m->name);
-        sl_buf_addstr(out, "]</p>\n");
-        return;
-    }
-    for (int i = 0; i < m->n_frames && i < MAX_FRAMES; i++)
-        if (open_figure(out, &m->frames[i], m->name)) close_figure(out);
-    if (m->kind != SL_MEDIA_IMAGE || !open_figure(out, &m->file, m->name)) return;
     for (int k = 0; k < c->n; k++)
         for (size_t i = 0; c->about[k] == index && i < c->speeches[k].n_shapes; i++)
             draw_shape(out, &c->speeches[k], i);
-    close_figure(out);
+}
+
+/* A picture whose file is small and of a kind that browsers show, as it is; false otherwise. */
+static bool add_file(struct sl_buf *out, const struct card *c, int index)
+{
+    const struct sl_sample_media *m = &c->sample->media[index];
+    struct sl_buf bytes = SL_BUF_INIT(MAX_INLINE);
+    const char *type = NULL;
+    if (m->kind == SL_MEDIA_IMAGE && sl_blob_load(&m->file, MAX_INLINE, &bytes, NULL) == SL_OK)
+        type = picture_type((const unsigned char *)sl_buf_str(&bytes), bytes.len);
+    if (type) {
+        open_figure(out, m->name, type, &bytes);
+        draw_shapes_about(out, c, index);
+        close_figure(out);
+    }
+    sl_buf_release(&bytes);
+    return type;
+}
+
+/* Any other picture, smaller, and some frames of a video. */
+static void add_views(struct sl_buf *out, const struct card *c, int index)
+{
+    struct sl_sample_media m = c->sample->media[index];
+    struct sl_encode_options o;
+    struct sl_encode_failure why;
+    struct sl_media_views views;
+    struct sl_buf jpeg = SL_BUF_INIT(MAX_FILE);
+    sl_error err = {0};
+    sl_encode_defaults(&o);
+    o.video.fps = 1e-6; /* so that the least number of frames is the number */
+    o.video.min_frames = N_FRAMES;
+    m.max_pixels = m.kind == SL_MEDIA_IMAGE ? PICTURE_PIXELS : FRAME_PIXELS;
+    m.min_pixels = 0;
+    if (!m.n_frames) m.fps = 0;
+    sl_status s = sl_media_load(&o, &m, INT64_MAX / 2, &views, &why, &err);
+    for (int i = 0; i < views.n && !s && (m.kind == SL_MEDIA_IMAGE || i < MAX_FRAMES); i++) {
+        sl_buf_clear(&jpeg);
+        s = sl_picture_encode_jpeg(&views.items[i].picture, JPEG_QUALITY, &jpeg, &err);
+        if (s) break;
+        if (views.seconds) sl_buf_addf(out, "<p class=text>%.1f s</p>", views.seconds[i]);
+        open_figure(out, m.name, "image/jpeg", &jpeg);
+        if (m.kind == SL_MEDIA_IMAGE) draw_shapes_about(out, c, index);
+        close_figure(out);
+    }
+    if (s) add_trouble(out, err.message);
+    sl_media_views_free(&views);
+    sl_buf_release(&jpeg);
+}
+
+static void add_media(struct sl_buf *out, const struct card *c, int index)
+{
+    if (!add_file(out, c, index)) add_views(out, c, index);
 }
 
 static void add_heading(struct sl_buf *out, const struct sl_sample *s, const char *source)
