@@ -91,74 +91,79 @@ struct gemm_epilogue {
     const sl_gemm *g;
     void *c;
     bool accumulate;
-    bool stream;                /* c is large and aligned to cache lines: write past the caches, whole lines at once */
-    const float *column_scales; /* int8: accumulators are i32; else NULL */
+    const float *row_scales, *column_scales; /* int8: accumulators are i32; row_scales of the panel's rows */
+    bool stream; /* c is large and aligned to cache lines: write past the caches, whole lines at once */
 };
 
-/* Where accumulators go: rows x columns of c from (row, column). */
+/* Where a block of accumulators goes: rows x columns of c from (row, column). */
 struct gemm_place {
-    int64_t row, column, rows;
-    int columns;
-    const float *row_scales; /* (rows); int8 only */
+    int64_t row, column;
+    int rows, columns;
 };
 
-/* Brings one block of accumulators, (place's rows, 32) f32 or i32, to c. */
-typedef void gemm_finish_fn(const struct gemm_epilogue *e, const void *block, const struct gemm_place *at);
-
-/* The complete accumulators of one column panel, whose way to c is still ahead. */
+/* A finished block of accumulators on its way to c, `done` rows of it already there. */
 struct gemm_tail {
+    struct gemm_epilogue epilogue;
+    const char *block; /* (rows, 32) f32 or i32 */
     struct gemm_place place;
-    int64_t c_index; /* as in gemm_micro */
+    int done;
+    void (*run)(const struct gemm_tail *t, int rows); /* rows done .. done + rows - 1 */
 };
+
+/* Brings up to `rows` more rows to c. */
+static inline void gemm_tail_advance(struct gemm_tail *t, int rows)
+{
+    int left = t->place.rows - t->done, n = rows < left ? rows : left;
+    if (n <= 0) return;
+    t->run(t, n);
+    t->done += n;
+}
 
 /*
  * One call of a micro-kernel: a piece of k of one panel of b meets a column of panels of a. The accumulators of row
  * panel i are block (c_index + i) & c_mask of c: blocks of (kernel's rows, 32) f32 or i32.
- *
- * Complete accumulators go to c in one of two ways: a kernel without tails_beside calls gemm_finish_block at once; for
- * one with it the framework keeps the column panel as a tail, and hands it to the calls that follow: each does the
- * rows tail_from .. tail_to - 1 of every row panel, beside its products.
  */
 struct gemm_micro {
     const char *a, *b;
     size_t a_panel_bytes;
     char *c;
     int64_t c_index, c_mask;
-    int64_t panels, steps;
+    int64_t panels, rows; /* of a; the last panel may have fewer rows than the kernel's */
+    int64_t steps;
     bool first, last;        /* accumulators start at zero; accumulators are complete */
     const int32_t *sums;     /* of the panel's columns; int8 only */
-    struct gemm_place place; /* of these accumulators */
-    const struct gemm_epilogue *epilogue;
-    gemm_finish_fn *finish;
-    const struct gemm_tail *tail; /* or NULL; of 32 columns and as many row panels */
-    int tail_from, tail_to;
+    const float *row_scales; /* (rows); int8 only */
+    struct gemm_place place; /* of panel 0's accumulators; its rows do not count */
+    struct gemm_tail *tail;  /* where complete blocks go; the kernel may work it off while it multiplies */
     /* What will be read soon, to be prefetched: so many cache lines in each step, running on from panel to panel. */
     const char *next_a, *next_b;
     int next_a_lines, next_b_lines;
 };
 
-/* Block number i of the accumulators. */
+/* The accumulators of row panel i. */
 static inline char *gemm_block(const struct gemm_micro *m, int64_t i, int kernel_rows)
 {
-    return m->c + (size_t)(i & m->c_mask) * (size_t)kernel_rows * GEMM_PANEL * sizeof(float);
+    return m->c + (size_t)((m->c_index + i) & m->c_mask) * (size_t)kernel_rows * GEMM_PANEL * sizeof(float);
 }
 
-/* The part of a place that is row panel i. */
-static inline struct gemm_place gemm_panel_place(const struct gemm_place *p, int64_t i, int kernel_rows)
+/* The rows of row panel i. */
+static inline int gemm_panel_rows(const struct gemm_micro *m, int64_t i, int kernel_rows)
 {
-    int64_t left = p->rows - i * kernel_rows;
-    struct gemm_place at = *p;
-    at.row += i * kernel_rows;
-    at.rows = left < kernel_rows ? left : kernel_rows;
-    if (at.row_scales) at.row_scales += i * kernel_rows;
-    return at;
+    int64_t left = m->rows - i * kernel_rows;
+    return (int)(left < kernel_rows ? left : kernel_rows);
 }
 
-/* Brings the accumulators of row panel i to c. */
-static inline void gemm_finish_block(const struct gemm_micro *m, int64_t i, int kernel_rows)
+/* Hands the complete accumulators of row panel i to the tail, which finishes what it had before. */
+static inline void gemm_complete(const struct gemm_micro *m, int64_t i, int kernel_rows)
 {
-    struct gemm_place at = gemm_panel_place(&m->place, i, kernel_rows);
-    m->finish(m->epilogue, gemm_block(m, m->c_index + i, kernel_rows), &at);
+    struct gemm_tail *t = m->tail;
+    gemm_tail_advance(t, t->place.rows);
+    t->block = gemm_block(m, i, kernel_rows);
+    t->epilogue.row_scales = m->row_scales ? m->row_scales + i * kernel_rows : NULL;
+    t->place = m->place;
+    t->place.row += i * kernel_rows;
+    t->place.rows = gemm_panel_rows(m, i, kernel_rows);
+    t->done = 0;
 }
 
 /* How a level multiplies one type. */
@@ -167,7 +172,6 @@ struct gemm_kernel {
     int rows;                           /* of a panel of a: the most that micro takes */
     int chunk_steps;                    /* the most steps of one micro call */
     size_t a_fixed_bytes, a_step_bytes; /* bytes of a packed panel of a: fixed plus so many for each step */
-    bool tails_beside;                  /* micro works tails off */
     void (*begin)(void), (*end)(void);  /* what a thread does before and after, or NULL */
     /* Packs panels of a, panel_bytes apart, for one chunk. k past depth is zero, rows past the last may be anything. */
     void (*pack_a)(const struct gemm_piece *p, void *dst, size_t panel_bytes);
@@ -179,7 +183,7 @@ struct gemm_kernel {
 /* The kernels of one level; they are borrowed for ever. */
 struct gemm_level {
     const struct gemm_kernel *f32, *bf16, *i8;
-    gemm_finish_fn *finish;
+    void (*epilogue)(const struct gemm_tail *t, int rows); /* gemm_tail.run */
     /* out[i] = the largest magnitude of row i of the piece. */
     void (*absmax)(const struct gemm_piece *p, float *out);
 };
