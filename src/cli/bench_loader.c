@@ -28,7 +28,7 @@ static float noise_at(uint64_t seed, int cell, int x, int y)
 {
     float corner[4];
     for (int i = 0; i < 4; i++) {
-        uint64_t column = (uint64_t)(x / cell + i % 2), row = (uint64_t)(y / cell + i / 2);
+        uint64_t column = (uint64_t)(x / cell) + (uint64_t)(i % 2), row = (uint64_t)(y / cell) + (uint64_t)(i / 2);
         uint64_t h = (seed * 0x9e3779b97f4a7c15u) ^ (column * 0xbf58476d1ce4e5b9u) ^ (row * 0x94d049bb133111ebu);
         h ^= h >> 31, h *= 0xd6e8feb86659fd93u, h ^= h >> 32;
         corner[i] = (float)(h & 0xffff) / 65535.0f - 0.5f;
