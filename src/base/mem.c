@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 bool sl_size_mul(size_t a, size_t b, size_t *out)
 {
@@ -27,6 +28,16 @@ void *sl_alloc_array(size_t n, size_t size)
     size_t bytes;
     if (!sl_size_mul(n, size, &bytes)) return NULL;
     return calloc(bytes ? bytes : 1, 1);
+}
+
+void *sl_alloc_huge(size_t bytes)
+{
+    static const size_t HUGE_PAGE = (size_t)2 << 20;
+    if (bytes > (size_t)1 << 40) return NULL; /* no machine has it, and rounding up cannot overflow */
+    size_t rounded = ((bytes ? bytes : 1) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *p = aligned_alloc(HUGE_PAGE, rounded);
+    if (p) (void)madvise(p, rounded, MADV_HUGEPAGE); /* without them it is only slower */
+    return p;
 }
 
 bool sl_grow_array(void **items, size_t *cap, size_t need, size_t size, size_t ceiling)

@@ -20,6 +20,13 @@ bool sl_size_add(size_t a, size_t b, size_t *out);
 void *sl_alloc_array(size_t n, size_t size);
 
 /*
+ * Returns owned, uninitialised memory for bytes bytes that are written from front to back, again and again, such as a
+ * batch's patches: in huge pages where the system has them, which spares most of the address translation; NULL without
+ * memory. Release with free().
+ */
+void *sl_alloc_huge(size_t bytes);
+
+/*
  * Grows *items to hold at least need elements of size bytes, doubling, never past ceiling elements. Returns
  * false (and leaves everything alone) when need is over the ceiling or memory is out. *cap is in elements.
  */

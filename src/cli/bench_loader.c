@@ -143,7 +143,8 @@ sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err)
     for (int i = 0; i < n && !s; i++) {
         workers[i] = (struct worker){.jpeg = &jpeg};
         workers[i].rgb = malloc((size_t)WIDTH * HEIGHT * 3);
-        workers[i].patches = malloc((size_t)WIDTH * HEIGHT * 3 * sizeof(float)); /* the rule never grows this picture */
+        /* As in a loader's batch; the rule never makes this picture larger. */
+        workers[i].patches = sl_alloc_huge((size_t)WIDTH * HEIGHT * 3 * sizeof(float));
         if (!workers[i].rgb || !workers[i].patches) s = sl_fail(err, SL_ERR_MEMORY, "out of memory");
     }
     if (!s) s = measure(b, workers, err);

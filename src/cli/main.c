@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "tensor/cpu/cpu.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,8 +67,21 @@ static int run(int argc, char **argv)
     return print_version(1, argv);
 }
 
+/*
+ * Pictures come and go by the thousand. By default glibc gives memory of that size back to the system at once and gets
+ * it again page by page, zeroed, which takes longer than resizing a picture: let it keep some.
+ */
+static void keep_freed_memory(void)
+{
+#ifdef M_TRIM_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_freed_memory();
     int rc = run(argc, argv);
     /* A full disk or a closed pipe shows only when the buffer goes out; an answer that was not written is a failure. */
     bool written = fflush(stdout) == 0 && !ferror(stdout);

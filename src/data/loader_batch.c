@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for the fullest sequence. Only pages that a batch fills are ever touched. */
+/* Room for the fullest sequence. Pages that no batch fills are never touched. */
 static void *room(int64_t n, int64_t of, size_t size)
 {
     size_t numel, bytes;
     if (!sl_size_mul((size_t)n, (size_t)of, &numel) || !sl_size_mul(numel, size, &bytes)) return NULL;
-    return malloc(bytes);
+    return sl_alloc_huge(bytes);
 }
 
 sl_status sl_loader_job_init(struct sl_loader_job *job, const struct sl_encode_options *o, sl_error *err)

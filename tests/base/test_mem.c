@@ -51,6 +51,19 @@ static void test_growing_doubles_keeps_and_stops_at_the_ceiling(void **state)
     free(items);
 }
 
+static void test_huge_memory_can_be_written_and_is_refused_when_too_large(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < (size_t)5 << 20; n += ((size_t)1 << 20) - 1) {
+        unsigned char *p = sl_alloc_huge(n);
+        assert_non_null(p);
+        memset(p, 1, n);
+        free(p);
+    }
+    assert_null(sl_alloc_huge(SIZE_MAX));
+    assert_null(sl_alloc_huge(SIZE_MAX - ((size_t)4 << 20)));
+}
+
 static void test_strdup_copies(void **state)
 {
     (void)state;
@@ -66,6 +79,7 @@ int main(void)
         cmocka_unit_test(test_overflow_is_reported_and_leaves_the_result),
         cmocka_unit_test(test_arrays_are_zeroed_and_refused_when_too_large),
         cmocka_unit_test(test_growing_doubles_keeps_and_stops_at_the_ceiling),
+        cmocka_unit_test(test_huge_memory_can_be_written_and_is_refused_when_too_large),
         cmocka_unit_test(test_strdup_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
