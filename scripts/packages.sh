@@ -18,6 +18,8 @@ build libjpeg-dev    pc:libjpeg
 build libwebp-dev    pc:libwebpdemux
 build libgif-dev     file:/usr/include/gif_lib.h
 build libcairo2-dev  pc:cairo
+build libpango1.0-dev pc:pangocairo
+build libfontconfig1-dev pc:fontconfig
 build libarchive-dev pc:libarchive
 build libavformat-dev pc:libavformat
 build libavcodec-dev pc:libavcodec

@@ -12,7 +12,7 @@ check() {
     # might be NULL. x != x is how they find NaN.
     local kernel='-clang-analyzer-*,-misc-redundant-expression' checks=
     local flags=(-std=c17 -D_GNU_SOURCE -Iinclude -Isrc -fopenmp)
-    read -r -a include < <(pkg-config --cflags cairo) && flags+=("${include[@]}") # the one in a folder of its own
+    read -r -a include < <(pkg-config --cflags pangocairo) && flags+=("${include[@]}") # those in folders of their own
     [ "$1" = src/base/error.c ] || flags+=(-include "$HERE/tidy.h")
     case $1 in
     *_vec.c) flags+=(-mavx2 -mfma -mf16c -DSL_VEC_WIDTH=8) checks=$kernel ;;

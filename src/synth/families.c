@@ -1,0 +1,27 @@
+/*
+ * families.c: the table of families, in the order in which --help and statistics name them.
+ */
+#include "synth/families.h"
+
+#include <string.h>
+
+static const struct sl_synth_family *const families[] = {
+    NULL, /* ends the table */
+};
+
+int sl_synth_n_families(void)
+{
+    return (int)(sizeof families / sizeof *families) - 1;
+}
+
+const struct sl_synth_family *sl_synth_family_at(int i)
+{
+    return families[i];
+}
+
+const struct sl_synth_family *sl_synth_family_find(const char *name)
+{
+    for (int i = 0; i < sl_synth_n_families(); i++)
+        if (strcmp(families[i]->name, name) == 0) return families[i];
+    return NULL;
+}

@@ -1,0 +1,9 @@
+/*
+ * families.h: the families, each in files of its own. Adding one is a line here and a row in families.c.
+ */
+#ifndef SL_SYNTH_FAMILIES_H
+#define SL_SYNTH_FAMILIES_H
+
+#include "synth/synth.h"
+
+#endif
