@@ -45,6 +45,20 @@ sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_
 /* Seed-ViT: the batch's patches -> (n_patches, vit hidden), after the last LayerNorm. */
 sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b);
 
+/* A Seed-ViT pass in slices, so that other work can run between its blocks. Lives in the context's arenas. */
+typedef struct sl_vit_pass {
+    sl_tensor *x; /* (n_patches, vit hidden) */
+    struct vit_block_args *args;
+    int next; /* block that runs next */
+} sl_vit_pass;
+
+/* Patch embedding and everything that blocks share. b must stay valid until the end. */
+void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass *pass);
+/* Runs the next n_blocks blocks, or as many as are left. */
+void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks);
+/* The last LayerNorm, after all blocks: what sl_vit_forward returns. */
+sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass);
+
 /* 2x2 merge and adapter: (n_patches, vit hidden) -> features (n_patches / 4, decoder hidden). */
 sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches);
 

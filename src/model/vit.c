@@ -51,7 +51,7 @@ static sl_tensor *patches_tensor(sl_ctx *ctx, const sl_batch *b, int64_t cols)
     return t;
 }
 
-sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b)
+void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass *pass)
 {
     const sl_weights *w = &m->weights;
     const sl_vit_config *c = &m->config.vit;
@@ -59,18 +59,39 @@ sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b)
     sl_observe(ctx, x, "patches");
     x = sl_fn_linear(ctx, x, w->patch_w, &(sl_linear){.bias = w->patch_b});
     sl_observe(ctx, x, "vit.patch_embed");
+    *pass = (sl_vit_pass){.x = x};
     sl_attend attend = vit_attend(ctx, c, b);
     struct vit_block_args *args = sl_ctx_alloc_meta(ctx, (size_t)c->depth * sizeof *args);
-    if (!args) return NULL;
-    bool trained = w->patch_w->grad != NULL;
-    for (int i = 0; i < c->depth; i++) {
+    if (!args) return;
+    for (int i = 0; i < c->depth; i++)
         args[i] = (struct vit_block_args){.config = c, .weights = &w->vit[i], .attend = attend};
-        x = sl_block(ctx, vit_block, &args[i], x, trained ? m->vit_keep : SL_KEEP_NOTHING);
-        sl_observe(ctx, x, "vit.blocks.%d", i);
+    pass->args = args;
+}
+
+void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks)
+{
+    bool trained = m->weights.patch_w->grad != NULL;
+    if (!pass->args) return;
+    for (; n_blocks > 0 && pass->next < m->config.vit.depth; n_blocks--, pass->next++) {
+        pass->x = sl_block(ctx, vit_block, &pass->args[pass->next], pass->x, trained ? m->vit_keep : SL_KEEP_NOTHING);
+        sl_observe(ctx, pass->x, "vit.blocks.%d", pass->next);
     }
-    x = sl_fn_layernorm(ctx, x, w->post_norm_w, w->post_norm_b, c->norm_eps);
+}
+
+sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass)
+{
+    const sl_weights *w = &m->weights;
+    sl_tensor *x = sl_fn_layernorm(ctx, pass->x, w->post_norm_w, w->post_norm_b, m->config.vit.norm_eps);
     sl_observe(ctx, x, "vit.post_norm");
     return x;
+}
+
+sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b)
+{
+    sl_vit_pass pass;
+    sl_vit_begin(ctx, m, b, &pass);
+    sl_vit_continue(ctx, m, &pass, m->config.vit.depth);
+    return sl_vit_end(ctx, m, &pass);
 }
 
 sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches)
