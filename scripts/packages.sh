@@ -11,6 +11,7 @@ build gcc            cc
 build make           make
 build pkg-config     pkg-config
 build libjansson-dev pc:jansson
+build libyaml-dev    pc:yaml-0.1
 build libpcre2-dev   pc:libpcre2-8
 build libutf8proc-dev pc:libutf8proc
 build libpng-dev     pc:libpng

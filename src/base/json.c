@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include "base/file.h"
+#include "base/nearest.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -198,6 +199,23 @@ void sl_json_get_object(struct sl_json_object *o, const char *key, struct sl_jso
     /* A path too long for its place is cut: it serves messages only. */
     int n = snprintf(out->path, sizeof out->path, "%s%s.", o->path, key);
     if (n < 0) out->path[0] = '\0';
+}
+
+void sl_json_known_keys(struct sl_json_object *o, const char *const *names, int n)
+{
+    if (o->status) return;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)o->value, key, value)
+    {
+        bool found = false;
+        for (int i = 0; i < n && !found; i++) found = strcmp(key, names[i]) == 0;
+        if (found) continue;
+        int near = sl_nearest_name(key, names, n, sizeof *names);
+        if (near < 0) sl_json_fail(o, key, "no such key");
+        if (near >= 0) sl_json_fail(o, key, "no such key; did you mean '%s'?", names[near]);
+        return;
+    }
 }
 
 void sl_json_fail(struct sl_json_object *o, const char *key, const char *fmt, ...)

@@ -60,6 +60,12 @@ void sl_json_get_array(struct sl_json_object *o, const char *key, const json_t *
 /* An object, opened into *out with the longer path; *out takes over o's error, so that checking it suffices. */
 void sl_json_get_object(struct sl_json_object *o, const char *key, struct sl_json_object *out);
 
+/*
+ * Fails o when it has a key that is none of the n names, and says which of them was probably meant: a misspelt key
+ * would otherwise change a run in silence.
+ */
+void sl_json_known_keys(struct sl_json_object *o, const char *const *names, int n);
+
 /* Fails o with "path.key: " and a printf-style reason, unless it failed before. For checks beyond the getters'. */
 void sl_json_fail(struct sl_json_object *o, const char *key, const char *fmt, ...) SL_PRINTF(3, 4);
 

@@ -109,10 +109,4 @@ int sl_cli_failed(const char *command, const char *fmt, ...) SL_PRINTF(2, 3);
 /* Prints "seedling COMMAND: message (see seedling COMMAND --help)" on stderr and returns SL_EXIT_USAGE. */
 int sl_cli_usage(const char *command, const char *fmt, ...) SL_PRINTF(2, 3);
 
-/*
- * Returns the index of the name nearest to word (edit distance, swaps count once), or -1 when none is near enough to
- * be what was meant. A name is names[i * stride bytes]'s leading `const char *`: any table that starts with its name.
- */
-int sl_cli_nearest(const char *word, const void *names, int n, size_t stride);
-
 #endif

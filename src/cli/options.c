@@ -3,6 +3,8 @@
  */
 #include "cli/cli.h"
 
+#include "base/nearest.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -161,7 +163,7 @@ static int unknown_option(const struct table *t, const char *word)
     char name[48];
     const char *bare = word + strspn(word, "-");
     snprintf(name, sizeof name, "%.*s", (int)strcspn(bare, "="), bare);
-    int near = sl_cli_nearest(name, t->options, t->n, sizeof *t->options);
+    int near = sl_nearest_name(name, t->options, t->n, sizeof *t->options);
     if (near < 0) return sl_cli_usage(t->spec->name, "unknown option '%s'", word);
     return sl_cli_usage(t->spec->name, "unknown option '%s'; did you mean '--%s'?", word, t->options[near].name);
 }

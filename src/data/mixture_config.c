@@ -24,20 +24,6 @@ void sl_mixture_defaults(struct sl_mixture_options *o)
     sl_data_limits_defaults(&o->limits);
 }
 
-/* Fails o when it has a key that is not in the list. */
-static void check_keys(struct sl_json_object *o, const char *const *known, size_t n)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)o->value, key, value)
-    {
-        bool found = false;
-        for (size_t i = 0; i < n; i++) found |= strcmp(key, known[i]) == 0;
-        if (!found) sl_json_fail(o, key, "no such key");
-        if (o->status) return;
-    }
-}
-
 /* Reads "rebalance": true, or {"below": 0.5, "repeat": 2}. */
 static void read_rebalance(struct sl_json_object *o, struct sl_source_options *s)
 {
@@ -56,7 +42,7 @@ static void read_rebalance(struct sl_json_object *o, struct sl_source_options *s
         o->status = r.status;
         return;
     }
-    check_keys(&r, keys, 2);
+    sl_json_known_keys(&r, keys, 2);
     if (sl_json_has(&r, "below")) sl_json_get_number(&r, "below", &s->rebalance_below);
     if (!r.status && !(s->rebalance_below > 0 && s->rebalance_below <= 1e6))
         sl_json_fail(&r, "below", "expected a number over 0");
@@ -143,7 +129,7 @@ static sl_status read_source(const json_t *value, const char *folder, struct sou
     struct sl_json_object o;
     sl_json_open(&o, value, err);
     if (o.status) return o.status;
-    check_keys(&o, known, sizeof known / sizeof *known);
+    sl_json_known_keys(&o, known, sizeof known / sizeof *known);
     sl_json_get_string(&o, "name", &k->options.name);
     if (!o.status && (!*k->options.name || strlen(k->options.name) > 200))
         sl_json_fail(&o, "name", "expected 1 to 200 bytes");
@@ -239,7 +225,7 @@ sl_status sl_mixture_open_json(const json_t *object, const char *folder, const s
     double epochs = o->epochs;
     sl_json_open(&top, object, err);
     if (top.status) return top.status;
-    check_keys(&top, known, sizeof known / sizeof *known);
+    sl_json_known_keys(&top, known, sizeof known / sizeof *known);
     if (sl_json_has(&top, "seed")) sl_json_get_int(&top, "seed", INT64_MIN, INT64_MAX, &seed);
     if (sl_json_has(&top, "shuffle")) sl_json_get_bool(&top, "shuffle", &shuffle);
     if (sl_json_has(&top, "epochs")) sl_json_get_number(&top, "epochs", &epochs);

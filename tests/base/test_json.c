@@ -187,9 +187,27 @@ static void test_load_names_the_file(void **state)
     json_decref(v);
 }
 
+static void test_unknown_keys_are_refused_with_the_nearest(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"stage", "optimizer"};
+    json_t *v = parse("{\"optimizer\":{\"stagee\":1},\"xyz\":2}");
+    struct sl_json_object top, o;
+    sl_error err;
+    sl_json_open(&top, v, &err);
+    sl_json_get_object(&top, "optimizer", &o);
+    sl_json_known_keys(&o, names, 2);
+    assert_string_equal(err.message, "optimizer.stagee: no such key; did you mean 'stage'?");
+    sl_json_open(&top, v, &err);
+    sl_json_known_keys(&top, names, 2);
+    assert_string_equal(err.message, "xyz: no such key");
+    json_decref(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unknown_keys_are_refused_with_the_nearest),
         cmocka_unit_test(test_malformed_text_is_refused),
         cmocka_unit_test(test_depth_is_limited_outside_strings_only),
         cmocka_unit_test(test_getters_read_what_is_there),

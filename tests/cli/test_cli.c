@@ -288,21 +288,6 @@ static void dispatch_runs_helps_and_suggests(void **state)
     }
 }
 
-static void the_nearest_name_is_found_or_none(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *word;
-        int index;
-    } cases[] = {{"tokeniser", 0}, {"tokenzier", 0}, {"Bench", 1}, {"ifno", 2}, {"xyz", -1}, {"", -1}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(sl_cli_nearest(cases[i].word, commands, 3, sizeof *commands), cases[i].index);
-    char longword[100];
-    memset(longword, 'a', sizeof longword - 1);
-    longword[99] = '\0';
-    assert_int_equal(sl_cli_nearest(longword, commands, 3, sizeof *commands), -1);
-}
-
 static int do_fail(void *user)
 {
     (void)user;
@@ -328,7 +313,6 @@ int main(void)
         cmocka_unit_test(too_many_values_of_a_list_are_refused),
         cmocka_unit_test(help_is_printed_from_the_same_table),
         cmocka_unit_test(dispatch_runs_helps_and_suggests),
-        cmocka_unit_test(the_nearest_name_is_found_or_none),
         cmocka_unit_test(failures_name_the_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
