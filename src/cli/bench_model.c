@@ -1,7 +1,7 @@
 /*
  * bench_model.c: the whole model's speed: vision, prefill, decode and the training step.
  *
- * Compute is held against register-resident tile products, decoding against a streaming read, each measured before
+ * Compute is held against register-resident products, decoding against a streaming read, each measured before
  * every repetition, so that a machine that others slow down slows both.
  */
 #include "cli/bench.h"

@@ -49,6 +49,8 @@ static int print_version(int argc, char **argv)
     if (strcmp(ops->name, sl_cpu_level_name(SL_CPU_AMX)) != 0) {
         sl_cpu_features features;
         sl_cpu_detect(&features);
+        if (strcmp(ops->name, sl_cpu_level_name(SL_CPU_AVX512)) == 0 && features.avx512_bf16)
+            printf("bf16 products by %s, which is faster here\n", features.bf16_dots ? "vdpbf16ps" : "f32 FMA");
         const char *forced = getenv("SEEDLING_CPU");
         if (features.reason[0])
             printf("amx is not used: %s\n", features.reason);

@@ -21,7 +21,7 @@ enum { KT_GUARD = 64, KT_MAX_BUFFERS = 32, KT_THREADS = 3 };
 
 /* The tables under test: [level][threads - 1]; levels 0 (the reference) to n_levels - 1. */
 struct kt_levels {
-    sl_ops *ops[SL_N_CPU_LEVELS][KT_THREADS];
+    sl_ops *ops[SL_N_CPU_LEVELS + 1][KT_THREADS]; /* room for a variant of a level */
     int n_levels;
 };
 

@@ -62,6 +62,8 @@ static void test_detection_says_the_same_every_time(void **state)
     sl_cpu_detect(&b);
     assert_int_equal(a.best, b.best);
     assert_int_equal(a.amx_int8, b.amx_int8);
+    assert_int_equal(a.bf16_dots, b.bf16_dots);
+    assert_true(a.avx512_bf16 || !a.bf16_dots);
     assert_string_equal(a.reason, b.reason);
     /* A reason is given exactly when something is missing. */
     assert_true((a.best == SL_CPU_AMX) == (a.reason[0] == '\0'));
@@ -140,7 +142,9 @@ static void test_limits_are_measured_at_every_level(void **state)
         assert_sl_ok(sl_cpu_ops_new((sl_cpu_level)level, &f, 1, &o, &err), &err);
         double f32 = sl_cpu_limit_flops(o, SL_F32), bf16 = sl_cpu_limit_flops(o, SL_BF16);
         assert_true(f32 > 1e7);
+        double int8 = sl_cpu_limit_flops(o, SL_I8);
         assert_true(level < SL_CPU_AMX || bf16 > f32); /* tiles are what makes the difference */
+        assert_true(level < SL_CPU_AVX512 || !f.avx512_vnni || int8 > 1.5 * f32);
         sl_cpu_ops_free(o);
     }
 }

@@ -22,6 +22,7 @@ typedef enum sl_cpu_level {
 typedef struct sl_cpu_features {
     sl_cpu_level best;
     bool avx512_vnni, avx512_bf16; /* usable at level AVX512 and above */
+    bool bf16_dots;                /* avx512_bf16, and vdpbf16ps is faster here than f32 FMA: measured, not believed */
     bool amx_int8;
     char reason[96]; /* why `best` is not AMX, e.g. "no AMX in CPUID", "the kernel refused AMX tiles"; "" if it is */
 } sl_cpu_features;

@@ -24,6 +24,9 @@ gemm_pack_fn sl_gemm_pack_b_f32_avx512, sl_gemm_pack_b_bf16_avx512, sl_gemm_pack
 gemm_pack_fn sl_gemm_pack_a_f32_avx2, sl_gemm_pack_a_bf16_avx2, sl_gemm_pack_a_i8_avx2;
 gemm_pack_fn sl_gemm_pack_a_f32_avx512, sl_gemm_pack_a_bf16_avx512, sl_gemm_pack_a_i8_avx512;
 
+/* The same with bf16 pairs as they are, for dot products of pairs. Needs AVX-512. */
+gemm_pack_fn sl_gemm_pack_a_pairs;
+
 /* gemm_kernel.pack_a of the tile kernels: panels of 32 rows, two tiles a step. Needs AVX-512. */
 gemm_pack_fn sl_gemm_pack_tiles_bf16, sl_gemm_pack_tiles_i8;
 
@@ -31,11 +34,8 @@ gemm_pack_fn sl_gemm_pack_tiles_bf16, sl_gemm_pack_tiles_i8;
 gemm_absmax_fn sl_gemm_absmax_avx2, sl_gemm_absmax_avx512;
 gemm_epilogue_fn sl_gemm_epilogue_avx2, sl_gemm_epilogue_avx512;
 
-/* The vector levels (gemm_vec.c), and int8 kernels that another level uses too: of AVX2, and of AVX512-VNNI. */
+/* The vector levels (gemm_vec.c), and kernels that another level uses too: of AVX2, AVX512-VNNI and AVX512-BF16. */
 extern const struct gemm_level sl_gemm_level_avx2, sl_gemm_level_avx512;
-extern const struct gemm_kernel sl_gemm_i8_avx2, sl_gemm_i8_vnni;
-
-/* sl_ops.gemm of AVX-512 with VNNI (gemm_vnni.c). */
-void sl_gemm_vnni(const sl_ops *o, const sl_gemm *g);
+extern const struct gemm_kernel sl_gemm_i8_avx2, sl_gemm_i8_vnni, sl_gemm_bf16_dots;
 
 #endif

@@ -212,46 +212,69 @@ void SL_VEC_NAME(sl_gemm_pack_b_i8)(const struct gemm_piece *p, void *dst, size_
 
 /* --- the left operand of vector kernels ----------------------------------------------------------------------- */
 
-/*
- * Rows of GEMM_A_ROW_BYTES, k contiguous, so that a kernel broadcasts its elements with constant offsets. type is
- * what becomes of values: SL_F32 as they are, SL_BF16 rounded to bf16 but stored as f32, SL_I8 as int8.
- */
-static inline void pack_a_rows(const struct gemm_piece *p, sl_dtype type, int panel_rows, char *dst, size_t panel_bytes)
+/* How the rows of a left operand are made: 64 bytes of type for each step, or bf16 as f32, 128 bytes. */
+struct row_format {
+    sl_dtype type;
+    bool widen;
+    int panel_rows;
+};
+
+/* 64 bytes of a step to their place in a row. */
+static inline void put_step(const uint32_t step[16], bool widen, char *dst)
+{
+    if (widen) {
+        for (int i = 0; i < 32; i += VW) vf_store((float *)dst + i, vf_load_bf16((const sl_bf16 *)step + i));
+    } else {
+        for (int i = 0; i < 16; i += VW) vf_store((float *)dst + i, vf_load((const float *)step + i));
+    }
+}
+
+/* Rows of GEMM_A_ROW_BYTES, k contiguous, so that a kernel broadcasts its dwords with constant offsets. */
+static inline void pack_a_rows(const struct gemm_piece *p, struct row_format f, char *dst, size_t panel_bytes)
 {
     const struct gemm_source *s = p->source;
-    int64_t depth = gemm_steps(type, p->depth) * gemm_step(type);
-    for (int64_t r = 0; r < p->rows; r++) {
-        char *row = dst + (size_t)(r / panel_rows) * panel_bytes + (size_t)(r % panel_rows) * GEMM_A_ROW_BYTES;
-        float inverse = p->inverse ? p->inverse[r] : 0;
-        for (int64_t k = 0; k < depth; k += VW) {
-            int64_t n = p->depth - k < VW ? p->depth - k : VW;
-            vf x = vf_set1(0);
-            if (n > 0 && s->layout == SL_ROWS) {
-                x = load(s->data, s->type, (p->row + r) * s->ld + p->k + k, n);
-            } else if (n > 0) {
-                for (int i = 0; i < n; i++) x[i] = scalar_get(s->data, s->type, (p->k + k + i) * s->ld + p->row + r);
-            }
-            if (type == SL_BF16 && s->type == SL_F32) x = round_to_bf16(x);
-            if (type == SL_I8)
-                store_i8((int8_t *)row + k, x * vf_set1(inverse));
-            else
-                vf_store((float *)row + k, x);
+    int64_t step = gemm_step(f.type), steps = gemm_steps(f.type, p->depth), bytes = f.widen ? 128 : 64;
+    for (int64_t r = 0; r < p->rows && s->layout == SL_ROWS; r++) {
+        char *row = dst + (size_t)(r / f.panel_rows) * panel_bytes + (size_t)(r % f.panel_rows) * GEMM_A_ROW_BYTES;
+        for (int64_t i = 0; i < steps; i++) {
+            uint32_t values[16];
+            int64_t k = i * step, n = p->depth - k < step ? p->depth - k : step;
+            step_from_values(s->data, s->type, (p->row + r) * s->ld + p->k + k, n, f.type,
+                             p->inverse ? p->inverse[r] : 0, f.widen ? (void *)values : row + i * bytes);
+            if (f.widen) put_step(values, true, row + i * bytes);
         }
     }
+    for (int64_t i = 0; i < steps && s->layout != SL_ROWS; i++)
+        for (int64_t t = 0; t < p->rows; t += 16) {
+            tile_t columns, rows;
+            tile_from_columns(p, f.type, t, i * step, columns);
+            transpose(columns, rows);
+            for (int64_t r = t; r < p->rows && r < t + 16; r++)
+                put_step(rows[r - t], f.widen,
+                         dst + (size_t)(r / f.panel_rows) * panel_bytes +
+                             (size_t)(r % f.panel_rows) * GEMM_A_ROW_BYTES + i * bytes);
+        }
 }
 
 void SL_VEC_NAME(sl_gemm_pack_a_f32)(const struct gemm_piece *p, void *dst, size_t panel_bytes)
 {
-    pack_a_rows(p, SL_F32, GEMM_VEC_ROWS(VW), dst, panel_bytes);
+    pack_a_rows(p, (struct row_format){SL_F32, false, GEMM_VEC_ROWS(VW)}, dst, panel_bytes);
 }
 void SL_VEC_NAME(sl_gemm_pack_a_bf16)(const struct gemm_piece *p, void *dst, size_t panel_bytes)
 {
-    pack_a_rows(p, SL_BF16, GEMM_VEC_ROWS(VW), dst, panel_bytes);
+    pack_a_rows(p, (struct row_format){SL_BF16, true, GEMM_VEC_ROWS(VW)}, dst, panel_bytes);
 }
 void SL_VEC_NAME(sl_gemm_pack_a_i8)(const struct gemm_piece *p, void *dst, size_t panel_bytes)
 {
-    pack_a_rows(p, SL_I8, GEMM_VEC_ROWS(VW), dst, panel_bytes);
+    pack_a_rows(p, (struct row_format){SL_I8, false, GEMM_VEC_ROWS(VW)}, dst, panel_bytes);
 }
+
+#if SL_VEC_WIDTH == 16
+void sl_gemm_pack_a_pairs(const struct gemm_piece *p, void *dst, size_t panel_bytes)
+{
+    pack_a_rows(p, (struct row_format){SL_BF16, false, GEMM_VEC_ROWS(VW)}, dst, panel_bytes);
+}
+#endif
 
 /* --- the left operand of tile kernels -------------------------------------------------------------------------- */
 

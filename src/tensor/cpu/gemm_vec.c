@@ -3,8 +3,8 @@
  *
  * A kernel keeps (rows, 2 vectors) of accumulators in registers: 14 x 32 with AVX-512, 6 x 16 twice with AVX2. For
  * each k it loads two vectors of b, broadcasts one element of each row of a and multiplies. A bf16 of b becomes an f32
- * by a shift or a mask (vdpbf16ps multiplies no faster than f32 FMA where it was measured, and flushes denormals). The
- * number of rows is a constant of each instance, so that the accumulators are registers.
+ * by a shift or a mask; where vdpbf16ps is faster than that, gemm_avx512bf16.c takes over. The number of rows is a
+ * constant of each instance, so that the accumulators are registers.
  */
 #include "tensor/cpu/gemm_tiles.h"
 #include "tensor/cpu/kernels.h"
@@ -256,12 +256,40 @@ static void gemm_pack(const sl_ops *o, int64_t n, int64_t k, const void *b, int6
     sl_gemm_pack_run(o, &r, &SL_VEC_NAME(sl_gemm_level));
 }
 
+#if SL_VEC_WIDTH == 16
+
+/* The products of this level with the dot products that some processors have. */
+static void gemm_vnni(const sl_ops *o, const sl_gemm *g)
+{
+    struct gemm_level level = sl_gemm_level_avx512;
+    level.i8 = &sl_gemm_i8_vnni;
+    sl_gemm_run(o, g, &level);
+}
+
+static void gemm_bf16(const sl_ops *o, const sl_gemm *g)
+{
+    struct gemm_level level = sl_gemm_level_avx512;
+    level.bf16 = &sl_gemm_bf16_dots;
+    sl_gemm_run(o, g, &level);
+}
+
+static void gemm_bf16_vnni(const sl_ops *o, const sl_gemm *g)
+{
+    struct gemm_level level = sl_gemm_level_avx512;
+    level.i8 = &sl_gemm_i8_vnni;
+    level.bf16 = &sl_gemm_bf16_dots;
+    sl_gemm_run(o, g, &level);
+}
+
+#endif
+
 void SL_VEC_NAME(sl_gemm_fill)(sl_ops *o, const sl_cpu_features *f)
 {
     o->gemm = gemm;
     o->gemm_pack = gemm_pack;
 #if SL_VEC_WIDTH == 16
-    if (f->avx512_vnni) o->gemm = sl_gemm_vnni;
+    if (f->avx512_vnni) o->gemm = gemm_vnni;
+    if (f->bf16_dots) o->gemm = f->avx512_vnni ? gemm_bf16_vnni : gemm_bf16;
 #else
     (void)f;
 #endif

@@ -40,17 +40,27 @@ struct limit_kernels {
 static const struct limit_kernels kernels[SL_N_CPU_LEVELS] = {
     [SL_CPU_REF] = {fma_ref, fma_ref, fma_ref, read_ref},
 #if defined(__x86_64__)
-    [SL_CPU_AVX2] = {sl_limit_fma_avx2, sl_limit_fma_avx2, sl_limit_fma_avx2, sl_limit_read_avx2},
-    [SL_CPU_AVX512] = {sl_limit_fma_avx512, sl_limit_fma_avx512, sl_limit_fma_avx512, sl_limit_read_avx512},
-    [SL_CPU_AMX] = {sl_limit_fma_avx512, sl_limit_tiles_bf16, sl_limit_tiles_int8, sl_limit_read_avx512},
+    [SL_CPU_AVX2] = {sl_limit_fma_avx2, sl_limit_fma_avx2, sl_limit_i8_avx2, sl_limit_read_avx2},
+    [SL_CPU_AVX512] = {sl_limit_fma_avx512, sl_limit_fma_avx512, sl_limit_i8_avx2, sl_limit_read_avx512},
+    [SL_CPU_AMX] = {sl_limit_fma_avx512, sl_limit_tiles_bf16, sl_limit_dots_vnni, sl_limit_read_avx512},
 #endif
 };
 
-static const struct limit_kernels *kernels_of(const sl_ops *o)
+/* The loops of o's level, with what this processor has beyond the level. */
+static struct limit_kernels kernels_of(const sl_ops *o)
 {
-    for (int l = 0; l < SL_N_CPU_LEVELS; l++)
-        if (strcmp(o->name, sl_cpu_level_name((sl_cpu_level)l)) == 0) return &kernels[l];
-    SL_BUG("no limits for level '%s'", o->name);
+    int l = 0;
+    while (l < SL_N_CPU_LEVELS && strcmp(o->name, sl_cpu_level_name((sl_cpu_level)l)) != 0) l++;
+    if (l == SL_N_CPU_LEVELS) SL_BUG("no limits for level '%s'", o->name);
+    struct limit_kernels k = kernels[l];
+#if defined(__x86_64__)
+    sl_cpu_features f;
+    sl_cpu_detect(&f);
+    if (l == SL_CPU_AVX512 && f.bf16_dots) k.bf16 = sl_limit_dots_bf16;
+    if (l == SL_CPU_AVX512 && f.avx512_vnni) k.int8 = sl_limit_dots_vnni;
+    if (l == SL_CPU_AMX && f.amx_int8) k.int8 = sl_limit_tiles_int8;
+#endif
+    return k;
 }
 
 /* Rounds for about 30 ms, and FLOPs of a round. */
@@ -66,8 +76,8 @@ static int64_t calibrate(sl_limit_fn *fn, double *flops)
 
 double sl_cpu_limit_flops(const sl_ops *o, sl_dtype type)
 {
-    const struct limit_kernels *k = kernels_of(o);
-    sl_limit_fn *fn = type == SL_BF16 ? k->bf16 : type == SL_I8 ? k->int8 : k->f32;
+    struct limit_kernels k = kernels_of(o);
+    sl_limit_fn *fn = type == SL_BF16 ? k.bf16 : type == SL_I8 ? k.int8 : k.f32;
     double flops, best = 0;
     int64_t n = calibrate(fn, &flops);
     for (int repeat = 0; repeat < 3; repeat++) {
@@ -87,7 +97,7 @@ double sl_cpu_limit_read(const sl_ops *o)
     double best = 0;
     if (sl_arena_init(&memory, BYTES, NULL) != SL_OK) return 0;
     o->zero(o, BYTES, memory.base);
-    sl_limit_read_fn *fn = kernels_of(o)->read;
+    sl_limit_read_fn *fn = kernels_of(o).read;
     int64_t pieces = (int64_t)(BYTES / PIECE);
     for (int repeat = 0; repeat < 3; repeat++) {
         double start = sl_clock_seconds(), sum = 0;

@@ -7,8 +7,9 @@
 #include "tensor/ops.h"
 
 /*
- * Returns FLOP/s of products whose operands never leave the registers, all threads of o at once: tile products for
- * SL_BF16 and SL_I8 at level amx, fused multiply-adds of the level for everything else. Takes a tenth of a second.
+ * Returns FLOP/s of products whose operands never leave the registers, all threads of o at once, in the fastest
+ * instructions that o's level has for the type: fused multiply-adds for SL_F32; tiles, vdpbf16ps where it is faster, or
+ * fused multiply-adds for SL_BF16; tiles, vpdpbusd or vpmaddubsw for SL_I8. Takes a tenth of a second.
  */
 double sl_cpu_limit_flops(const sl_ops *o, sl_dtype type);
 
