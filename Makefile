@@ -25,6 +25,12 @@ CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc -MMD -MP
 # Products and sums are fused only where a kernel asks for it, so that every compiler gives the same numbers.
 CFLAGS_ALL := -std=c17 $(OPT) $(WARN) -fPIC -fopenmp -fvisibility=hidden -fno-math-errno -ffp-contract=off $(PKG_CFLAGS) $(CFLAGS)
 LIBS := $(PKG_LIBS) -lgif -lm -ldl
+# MPI is optional (MPI=0 leaves it out); only the collectives of src/comm/mpi.c know it.
+MPI ?= $(firstword $(foreach p,mpich ompi-c mpi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
+ifneq ($(filter-out 0,$(MPI)),)
+LIBS += $(shell pkg-config --libs $(MPI))
+$(B)/obj/src/comm/mpi.o: CPPFLAGS += -DSL_WITH_MPI $(shell pkg-config --cflags-only-I $(MPI))
+endif
 ifeq ($(SAN),1)
 CFLAGS_ALL += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined

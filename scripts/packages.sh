@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian/Ubuntu packages that Seedling needs, and installing the missing ones.
-# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz
+# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi
 # docs/DEPENDENCIES.md gives the reasons. A package whose check succeeds is left alone, so a prepared machine needs
 # neither root nor a network.
 set -eu
@@ -27,6 +27,8 @@ build libavcodec-dev pc:libavcodec
 build libavutil-dev  pc:libavutil
 build libswscale-dev pc:libswscale
 test  libcmocka-dev  pc:cmocka
+mpi   mpich          mpirun
+mpi   libmpich-dev   pc:mpich
 lint  clang-format-14 clang-format-14
 lint  clang-tidy-14  clang-tidy-14
 lint  python3        python3

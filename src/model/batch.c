@@ -79,6 +79,7 @@ static void fill_targets(const sl_batch_spec *s, int64_t n, int32_t *targets, fl
         weights[i] = s->targets[i] < 0 ? 0.0f : s->loss_weights ? s->loss_weights[i] : 1.0f;
         total += weights[i];
     }
+    if (s->loss_unit > 0) total = s->loss_unit;
     for (int64_t i = 0; i < n; i++) weights[i] = total > 0 ? (float)(weights[i] / total) : 0.0f;
 }
 

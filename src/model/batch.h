@@ -23,7 +23,7 @@ typedef struct sl_batch {
     int n_seqs;
     const int32_t *cu_seqlens; /* (n_seqs + 1) */
     const int32_t *targets;    /* (n_tokens): -1 none; NULL without a loss */
-    const float *loss_weights; /* (n_tokens): normalised to sum 1 over positions with a target */
+    const float *loss_weights; /* (n_tokens): 0 without a target; their sum is 1 unless made with a loss_unit */
 
     int64_t n_patches;
     const float *patches;           /* (n_patches, 3 * patch_size^2), normalised pixels */
@@ -41,6 +41,7 @@ typedef struct sl_batch_spec {
     const int32_t *first_position; /* (n_seqs), or NULL: every sequence starts at 0 */
     const int32_t *targets;        /* or NULL */
     const float *loss_weights;     /* raw, >= 0; NULL: 1 */
+    float loss_unit;               /* weights are divided by it; 0: by their sum */
     int n_pictures;
     const sl_grid *grids; /* (n_pictures) */
     const float *patches; /* borrowed as long as the batch; NULL for a dry run */

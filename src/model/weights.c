@@ -205,10 +205,11 @@ static struct row_memory plan_row(const sl_weight_row *r, const sl_weight_plan *
     if (!is_present(r, p)) return m;
     size_t numel = (size_t)sl_weight_row_numel(r);
     bool trained = (p->trainable >> r->module) & 1;
+    bool master = trained || ((p->masters >> r->module) & 1);
     bool vector = r->role == SL_ROLE_VECTOR || r->role == SL_ROLE_BUFFER;
     if (trained && r->role != SL_ROLE_BUFFER) m.grad = numel * sizeof(float);
-    if (vector || trained) m.value = numel * sizeof(float);
-    if (r->role == SL_ROLE_EMBEDDING && !trained) {
+    if (vector || master) m.value = numel * sizeof(float);
+    if (r->role == SL_ROLE_EMBEDDING && !master) {
         m.value_type = p->dt;
         m.value = numel * sl_dtype_size(p->dt);
     }

@@ -84,6 +84,7 @@ typedef struct sl_weight_plan {
     sl_dtype dt;        /* SL_F32 or SL_BF16: type of packed matrices and of the embedding table */
     bool int8;          /* inference only: decoder matrices packed as SL_I8, router and ViT excepted */
     unsigned trainable; /* mask of modules; 0: inference */
+    unsigned masters;   /* mask of modules that keep f32 masters though they are frozen, so that they can be saved */
     unsigned modules;   /* mask of modules that exist at all; 0: all */
 } sl_weight_plan;
 
