@@ -15,7 +15,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(if $(filter CC,$(1)),$<
 
 VERSION := $(shell sed -n 's/.*SL_VERSION "\(.*\)".*/\1/p' include/seedling.h)
 ARCH := $(shell uname -m)
-PKGS := jansson yaml-0.1 libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux cairo pangocairo fontconfig libarchive libavformat libavcodec libswscale libavutil
+PKGS := jansson yaml-0.1 libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux cairo pangocairo fontconfig libarchive libavformat libavcodec libswscale libavutil libmicrohttpd libseccomp libcurl libxxhash
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
