@@ -88,6 +88,8 @@ $(B)/obj/%_avx512.o: CFLAGS_ALL += $(AVX512)
 $(B)/obj/%_vnni.o: CFLAGS_ALL += $(AVX512) -mavx512vnni
 $(B)/obj/%_avx512bf16.o: CFLAGS_ALL += $(AVX512) -mavx512bf16
 $(B)/obj/%_amx.o: CFLAGS_ALL += $(AMX)
+# The web page travels inside an object file.
+$(B)/obj/src/serve/page.o: $(wildcard src/serve/page/*)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<

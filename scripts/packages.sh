@@ -26,6 +26,10 @@ build libavformat-dev pc:libavformat
 build libavcodec-dev pc:libavcodec
 build libavutil-dev  pc:libavutil
 build libswscale-dev pc:libswscale
+build libmicrohttpd-dev pc:libmicrohttpd
+build libseccomp-dev pc:libseccomp
+build libcurl4-openssl-dev pc:libcurl
+build libxxhash-dev pc:libxxhash
 test  libcmocka-dev  pc:cmocka
 mpi   mpich          mpirun
 mpi   libmpich-dev   pc:mpich

@@ -30,8 +30,9 @@ void sl_fetch_defaults(struct sl_fetch_options *o);
  */
 sl_status sl_fetch(const char *url, const struct sl_fetch_options *o, struct sl_buf *out, sl_error *err);
 
-/* True when a socket address (of n bytes) is on the public internet. */
 struct sockaddr;
+
+/* True when a socket address (of n bytes) is on the public internet. */
 bool sl_address_is_public(const struct sockaddr *address, size_t n);
 
 #endif

@@ -55,6 +55,7 @@ void sl_http_stop(struct sl_http **h, double drain_seconds);
 
 /* --- the request; borrowed by its handler, everything lives until the handler returns ----------------------------- */
 
+/* "GET", "POST", ... */
 const char *sl_http_method(const struct sl_http_request *r);
 /* The path, percent-decoded, without the query. */
 const char *sl_http_path(const struct sl_http_request *r);

@@ -57,6 +57,7 @@ static bool hatch(int up, size_t max_memory)
         close(pair[0]);
         close(up);
         sl_media_worker_run(pair[1], max_memory);
+        _exit(0);
     }
     close(pair[1]);
     bool ok = pid > 0 && sl_media_send(up, &pid, sizeof pid, pair[0]);
@@ -64,7 +65,7 @@ static bool hatch(int up, size_t max_memory)
     return ok;
 }
 
-/* Forks a worker for every byte that comes, until the pool's end closes. Does not return. */
+/* Forks a worker for every byte that comes, until the pool's end closes. */
 static void nursery_run(int up, size_t max_memory)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -74,7 +75,7 @@ static void nursery_run(int up, size_t max_memory)
     for (;;) {
         char order;
         int none;
-        if (!sl_media_receive(up, &order, 1, &none) || !hatch(up, max_memory)) _exit(0);
+        if (!sl_media_receive(up, &order, 1, &none) || !hatch(up, max_memory)) return;
     }
 }
 
@@ -193,7 +194,7 @@ static sl_status run_job(struct sl_media_pool *p, struct sl_media_job *job, cons
     bool in_time = sent && readable(w->socket, p->options.deadline_seconds + 1);
     if (!in_time || !sl_media_receive(w->socket, result, sizeof *result, out)) {
         worker_lose(p, w);
-        status = sl_fail(err, SL_ERR_FORMAT, in_time ? "its decoder crashed" : "decoding took too long");
+        status = sl_fail(err, SL_ERR_FORMAT, in_time || !sent ? "its decoder crashed" : "decoding took too long");
     } else if (result->status) {
         result->error.message[sizeof result->error.message - 1] = '\0';
         status = sl_fail(err, result->status, "%s", result->error.message);
@@ -312,6 +313,7 @@ sl_status sl_media_pool_new(const struct sl_media_pool_options *o, struct sl_med
     if (p->nursery_pid == 0) {
         close(pair[0]);
         nursery_run(pair[1], o->max_memory);
+        _exit(0);
     }
     close(pair[1]);
     p->nursery = pair[0];

@@ -151,12 +151,12 @@ void sl_media_worker_run(int socket, size_t max_memory)
 {
     struct sl_media_result ready = {0};
     ready.status = sl_sandbox_enter(max_memory, &ready.error);
-    if (!sl_media_send(socket, &ready, sizeof ready, -1) || ready.status) _exit(1);
+    if (!sl_media_send(socket, &ready, sizeof ready, -1) || ready.status) return;
     for (;;) {
         struct sl_media_job job;
         struct sl_media_result r = {0};
         int in = -1, out = -1;
-        if (!sl_media_receive(socket, &job, sizeof job, &in)) _exit(0);
+        if (!sl_media_receive(socket, &job, sizeof job, &in)) return;
         void *bytes = in < 0 ? MAP_FAILED : mmap(NULL, job.n_bytes, PROT_READ, MAP_PRIVATE, in, 0);
         if (bytes == MAP_FAILED)
             r.status = sl_fail(&r.error, SL_ERR_MEMORY, "the file is too large to decode here");
@@ -169,6 +169,6 @@ void sl_media_worker_run(int socket, size_t max_memory)
         if (r.status && out >= 0) close(out), out = -1;
         bool sent = sl_media_send(socket, &r, sizeof r, out);
         if (out >= 0) close(out);
-        if (!sent) _exit(0);
+        if (!sent) return;
     }
 }

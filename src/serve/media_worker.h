@@ -38,7 +38,7 @@ bool sl_media_send(int socket, const void *message, size_t n, int fd);
 /* Receives exactly n bytes, and a descriptor or -1 into *fd; false when the other end has gone. */
 bool sl_media_receive(int socket, void *message, size_t n, int *fd);
 
-/* Locks this process in and serves jobs from the socket until it closes. Does not return. */
+/* Locks this process in and serves jobs from the socket until it closes. */
 void sl_media_worker_run(int socket, size_t max_memory);
 
 #endif

@@ -70,7 +70,7 @@ static inline void client_request(int port, const char *method, const char *path
 /* The status of an answer, 0 when there is none. */
 static inline int client_status(const struct sl_buf *answer)
 {
-    return answer->len > 12 && !strncmp(answer->data, "HTTP/1.1 ", 9) ? atoi(answer->data + 9) : 0;
+    return answer->len > 12 && !strncmp(answer->data, "HTTP/1.1 ", 9) ? (int)strtol(answer->data + 9, NULL, 10) : 0;
 }
 
 /* What follows the headers. */

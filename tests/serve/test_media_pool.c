@@ -106,7 +106,7 @@ static int kill_children(pid_t parent, bool grand)
     DIR *d = opendir("/proc");
     for (struct dirent *e; d && (e = readdir(d));) {
         char path[300], line[512] = "";
-        pid_t pid = atoi(e->d_name), up;
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), up;
         snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
         FILE *f = pid > 0 ? fopen(path, "r") : NULL;
         if (f && fgets(line, sizeof line, f) && sscanf(strrchr(line, ')') + 2, "%*c %d", &up) == 1 && up == parent) {
