@@ -30,7 +30,10 @@ sl_status sl_check(const json_t *truth, const char *answer, size_t n, unsigned f
 /* Returns whether that score counts as a right answer under the truth's own threshold ("threshold", else 1). */
 bool sl_check_passes(const json_t *truth, double score);
 
-/* Returns the rule of that name, or NULL; static storage. */
+/* Returns the rule of that name, a family's own included, or NULL; static storage. */
 const struct sl_checker *sl_checker_find(const char *name);
+
+/* Returns general rule i, 0 <= i < *n, for lists of them; static storage. */
+const struct sl_checker *sl_checkers(int *n);
 
 #endif

@@ -43,7 +43,8 @@ struct sl_synth_media {
     int width, height;   /* pixels, as the answer's coordinates see it */
 };
 
-struct sl_synth_message; /* role, parts, reasoning: sample.c */
+struct sl_synth_message; /* role, parts, reasoning: sample.h */
+struct sl_checker;       /* check.h */
 
 /*
  * A sample in the making. Additions after the first failure do nothing (sticky, as in sl_buf); the engine asks once
@@ -77,6 +78,8 @@ struct sl_synth_family {
      * an error that names what disagrees. */
     sl_status (*validate)(void *state, const struct sl_synth_request *r, const struct sl_synth_sample *s,
                           sl_error *err);
+    const struct sl_checker *checkers; /* (n_checkers) rules that only this family's truths name; NULL: none */
+    int n_checkers;
 };
 
 /* --- choosing ------------------------------------------------------------------------------------------------- */
