@@ -221,6 +221,12 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
 
+/* The checkpoint holds the modules that the model has. */
+static bool is_saved(const sl_model *m, const sl_weight_row *r)
+{
+    return !m->plan.modules || (m->plan.modules & (1u << r->module));
+}
+
 /* Vectors stay f32: they are a thousandth of the file. */
 static sl_dtype saved_type(const sl_weight_row *r, sl_dtype type)
 {
@@ -231,7 +237,7 @@ static sl_status declare_rows(const sl_model *m, sl_safetensors_writer *w, sl_dt
 {
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        if ((saved_type(r, type) == SL_F32) != f32) continue;
+        if (!is_saved(m, r) || (saved_type(r, type) == SL_F32) != f32) continue;
         int64_t dims[3] = {r->w.groups, r->w.n, r->w.k};
         sl_status s =
             sl_safetensors_writer_declare(w, r->name, saved_type(r, type), r->n_dims, dims + 3 - r->n_dims, err);
@@ -272,17 +278,20 @@ static sl_status save_weights(const sl_model *m, const char *dir, sl_dtype type,
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < m->weights.n_rows; i++) {
             const sl_weight_row *r = &m->weights.rows[i];
-            if ((saved_type(r, type) == SL_F32) == (pass == 0)) write_row(m, r, saved_type(r, type), w);
+            if (is_saved(m, r) && (saved_type(r, type) == SL_F32) == (pass == 0))
+                write_row(m, r, saved_type(r, type), w);
         }
     return sl_safetensors_writer_commit(&w, err);
 }
 
 sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_t shard_bytes, sl_error *err)
 {
-    for (int i = 0; i < m->weights.n_rows; i++)
-        if (!m->weights.rows[i].w.value || m->weights.rows[i].w.value_type != SL_F32)
+    for (int i = 0; i < m->weights.n_rows; i++) {
+        const sl_weight_row *r = &m->weights.rows[i];
+        if (is_saved(m, r) && (!r->w.value || r->w.value_type != SL_F32))
             return sl_fail(err, SL_ERR_ARGUMENT, "tensor %s has no f32 master: only a model in training can be saved",
-                           m->weights.rows[i].name);
+                           r->name);
+    }
     sl_generation_config g;
     sl_generation_config_defaults(&m->config, &g);
     sl_status s = sl_config_save(&m->config, dir, err);

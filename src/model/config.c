@@ -118,17 +118,33 @@ static const struct field text_fields[] = {
     {"tie_word_embeddings", BOOL, AT(decoder.tie_embeddings), 0, 1, false, NULL},
 };
 
+/* Zeros mean that a part is not there; check_pretrain asks for the rest. */
+static const struct field pretrain_fields[] = {
+    {"teacher_hidden_size", INT, AT(pretrain.teacher_hidden), 0, MAX_HIDDEN, true, NULL},
+    {"predictor_num_hidden_layers", INT, AT(pretrain.predictor_depth), 0, MAX_DEPTH, true, NULL},
+    {"embedding_size", INT, AT(pretrain.embed), 0, MAX_HIDDEN, true, NULL},
+    {"use_superclass", BOOL, AT(pretrain.superclass), 0, 1, true, NULL},
+    {"use_omni", BOOL, AT(pretrain.omni), 0, 1, true, NULL},
+    {"text_hidden_size", INT, AT(pretrain.text_hidden), 0, MAX_HIDDEN, true, NULL},
+    {"text_num_hidden_layers", INT, AT(pretrain.text_depth), 0, MAX_DEPTH, true, NULL},
+    {"text_num_attention_heads", INT, AT(pretrain.text_heads), 0, MAX_HEADS, true, NULL},
+    {"text_intermediate_size", INT, AT(pretrain.text_mlp_hidden), 0, MAX_MLP, true, NULL},
+    {"text_max_position_embeddings", INT, AT(pretrain.text_positions), 0, MAX_POSITIONS, true, NULL},
+};
+
 #define N_OF(array) (int)(sizeof(array) / sizeof *(array))
 
 static const struct section {
     const char *key; /* NULL: the top level */
     const struct field *fields;
     int n_fields;
+    bool optional; /* left out when all is zero */
 } sections[] = {
-    {NULL, top_fields, N_OF(top_fields)},
-    {"vision_config", vision_fields, N_OF(vision_fields)},
-    {"adapter_config", adapter_fields, N_OF(adapter_fields)},
-    {"text_config", text_fields, N_OF(text_fields)},
+    {NULL, top_fields, N_OF(top_fields), false},
+    {"vision_config", vision_fields, N_OF(vision_fields), false},
+    {"adapter_config", adapter_fields, N_OF(adapter_fields), false},
+    {"text_config", text_fields, N_OF(text_fields), false},
+    {"pretrain_config", pretrain_fields, N_OF(pretrain_fields), true},
 };
 
 static const char model_type[] = "seedling";
@@ -253,6 +269,40 @@ static sl_status check_decoder(const sl_decoder_config *d, sl_error *err)
     return d->n_experts > 0 ? check_experts(d, err) : SL_OK;
 }
 
+static sl_status check_pretrain(const sl_pretrain_config *p, sl_error *err)
+{
+    if (p->teacher_hidden && p->predictor_depth < 1)
+        return sl_fail(err, SL_ERR_FORMAT, "pretrain_config.predictor_num_hidden_layers: %d is not positive",
+                       p->predictor_depth);
+    if (!p->embed) {
+        if (!p->superclass && !p->omni) return SL_OK;
+        return sl_fail(err, SL_ERR_FORMAT, "pretrain_config.%s: needs an embedding_size",
+                       p->superclass ? "use_superclass" : "use_omni");
+    }
+    const struct {
+        const char *key;
+        int value;
+    } needed[] = {
+        {"text_hidden_size", p->text_hidden},
+        {"text_num_hidden_layers", p->text_depth},
+        {"text_num_attention_heads", p->text_heads},
+        {"text_intermediate_size", p->text_mlp_hidden},
+        {"text_max_position_embeddings", p->text_positions},
+    };
+    for (int i = 0; i < N_OF(needed); i++)
+        if (needed[i].value < 1)
+            return sl_fail(err, SL_ERR_FORMAT, "pretrain_config.%s: %d is not positive", needed[i].key,
+                           needed[i].value);
+    int head_dim = p->text_hidden / p->text_heads;
+    if (p->text_hidden % p->text_heads || head_dim % 8 || head_dim > MAX_HEAD_DIM)
+        return sl_fail(
+            err, SL_ERR_FORMAT,
+            "pretrain_config.text_num_attention_heads: %d heads do not divide text_hidden_size %d into heads "
+            "of a multiple of 8 up to %d",
+            p->text_heads, p->text_hidden, MAX_HEAD_DIM);
+    return SL_OK;
+}
+
 static sl_status check_ids(const sl_config *c, sl_error *err)
 {
     const struct {
@@ -290,6 +340,7 @@ sl_status sl_config_check(const sl_config *c, sl_error *err)
                        (long long)c->max_pixels);
     sl_status status = check_vision(&c->vit, err);
     if (!status) status = check_decoder(&c->decoder, err);
+    if (!status) status = check_pretrain(&c->pretrain, err);
     if (!status) status = check_ids(c, err);
     return status;
 }
@@ -398,6 +449,7 @@ sl_status sl_config_parse(const char *json, size_t n, sl_config *out, sl_error *
     read_names(&top, out);
     status = top.status;
     for (int s = 0; s < N_OF(sections) && !status; s++) {
+        if (sections[s].optional && !sl_json_has(&top, sections[s].key)) continue;
         section = top;
         if (sections[s].key) sl_json_get_object(&top, sections[s].key, &section);
         for (int i = 0; i < sections[s].n_fields; i++) read_field(&section, &sections[s].fields[i], out);
@@ -445,6 +497,14 @@ static int set_fields(json_t *object, const struct section *s, const sl_config *
     return failed;
 }
 
+/* True when every number of a section is zero. */
+static bool is_empty(const struct section *s, const sl_config *c)
+{
+    for (int i = 0; i < s->n_fields; i++)
+        if (value_of(&s->fields[i], c, 0) != 0) return false;
+    return true;
+}
+
 /* Returns c as an owned JSON document, or NULL without memory. */
 static json_t *config_json(const sl_config *c)
 {
@@ -453,6 +513,7 @@ static json_t *config_json(const sl_config *c)
     failed |= json_object_set_new(top, "model_type", json_string(model_type));
     failed |= json_object_set_new(top, "name", json_string(c->name));
     for (int s = 0; s < N_OF(sections); s++) {
+        if (sections[s].optional && is_empty(&sections[s], c)) continue;
         json_t *object = sections[s].key ? json_object() : json_incref(top);
         failed |= set_fields(object, &sections[s], c);
         if (sections[s].key) {

@@ -62,6 +62,23 @@ typedef struct sl_decoder_config {
     bool tie_embeddings;  /* tie_word_embeddings: the output projection is the embedding table */
 } sl_decoder_config;
 
+/*
+ * What Seed-ViT's own pretraining adds to it (docs/MODEL.md, section 11). JSON object "pretrain_config"; all zero, and
+ * absent from the file, in a model that only answers.
+ */
+typedef struct sl_pretrain_config {
+    int teacher_hidden;  /* teacher_hidden_size: width of the features that masked patches predict; 0: no predictor */
+    int predictor_depth; /* predictor_num_hidden_layers */
+    int embed;           /* embedding_size: of pictures, sounds and texts; 0: no contrastive part */
+    bool superclass;     /* use_superclass: pictures also predict the tokens of their captions */
+    bool omni;           /* use_omni: matching and captioning heads */
+    int text_hidden;     /* text_hidden_size */
+    int text_depth;      /* text_num_hidden_layers */
+    int text_heads;      /* text_num_attention_heads */
+    int text_mlp_hidden; /* text_intermediate_size */
+    int text_positions;  /* text_max_position_embeddings: tokens of a caption */
+} sl_pretrain_config;
+
 /* Token ids that the model's code must know. JSON top level. */
 typedef struct sl_special_ids {
     int image_start; /* image_start_token_id */
@@ -77,6 +94,7 @@ typedef struct sl_config {
     sl_vit_config vit;
     sl_adapter_config adapter;
     sl_decoder_config decoder;
+    sl_pretrain_config pretrain;
     sl_special_ids ids;
     int64_t min_pixels, max_pixels; /* min_pixels, max_pixels: of a resized picture */
     float init_std;                 /* initializer_range; 0: the rule of docs/MODEL.md, section 7 */
@@ -96,6 +114,15 @@ typedef struct sl_generation_config {
 /* Fills *out with a named configuration: "nano", "mini", "base", "seed1.5-vl". An unknown name is an error that
  * lists the known ones. */
 sl_status sl_config_named(const char *name, sl_config *out, sl_error *err);
+
+/*
+ * Fills c->pretrain by the rule of docs/MODEL.md, section 11, from the size of c's ViT: teacher_hidden for masked
+ * patches (0: none), and with contrastive a text tower, an embedding as wide as the ViT, and SuperClass.
+ */
+void sl_config_add_pretrain(sl_config *c, int teacher_hidden, bool contrastive, bool omni);
+
+/* Returns the text tower as a dense decoder's configuration. */
+sl_decoder_config sl_config_text_tower(const sl_config *c);
 
 /* Returns the i-th configuration's name, NULL after the last. */
 const char *sl_config_name_at(int i);

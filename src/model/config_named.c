@@ -166,6 +166,43 @@ static void fill_nano(sl_config *c)
     fill_vocab(c, 8192);
 }
 
+void sl_config_add_pretrain(sl_config *c, int teacher_hidden, bool contrastive, bool omni)
+{
+    enum { CLIP_CONTEXT = 77 };
+    const sl_vit_config *v = &c->vit;
+    c->pretrain = (sl_pretrain_config){.teacher_hidden = teacher_hidden, .predictor_depth = teacher_hidden ? 1 : 0};
+    if (!contrastive) return;
+    sl_pretrain_config *p = &c->pretrain;
+    p->embed = v->hidden;
+    p->superclass = true;
+    p->omni = omni;
+    p->text_hidden = v->hidden;
+    p->text_depth = (32 * v->depth + 26) / 27;
+    p->text_heads = v->n_heads;
+    p->text_mlp_hidden = (v->hidden * 8 / 3 + 63) / 64 * 64;
+    p->text_positions = CLIP_CONTEXT;
+}
+
+sl_decoder_config sl_config_text_tower(const sl_config *c)
+{
+    const sl_pretrain_config *p = &c->pretrain;
+    return (sl_decoder_config){
+        .vocab = c->decoder.vocab,
+        .hidden = p->text_hidden,
+        .depth = p->text_depth,
+        .n_heads = p->text_heads,
+        .n_kv_heads = p->text_heads,
+        .head_dim = p->text_heads ? p->text_hidden / p->text_heads : 0,
+        .qk_norm = true,
+        .mlp_hidden = p->text_mlp_hidden,
+        .n_dense_layers = p->text_depth,
+        .norm_eps = 1e-6f,
+        .rope_theta = 1e4f,
+        .max_positions = p->text_positions,
+        .tie_embeddings = true,
+    };
+}
+
 static const struct named {
     const char *name;
     void (*fill)(sl_config *c);

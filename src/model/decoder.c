@@ -11,7 +11,8 @@ struct layer_args {
     const struct sl_decoder_layer *weights;
     sl_attend attend;
     int layer;
-    int32_t *counts; /* (n_experts): choices of each expert, or NULL */
+    const char *tower; /* before the names of intermediate values */
+    int32_t *counts;   /* (n_experts): choices of each expert, or NULL */
 };
 
 static sl_tensor *feed_forward(sl_ctx *ctx, sl_tensor *h, const sl_weight *gate_up, const sl_weight *down,
@@ -58,7 +59,7 @@ static sl_tensor *decoder_layer(sl_ctx *ctx, void *arg, sl_tensor *x)
     h = sl_fn_linear(ctx, h, w->qkv, &(sl_linear){0});
     h = sl_fn_attention(ctx, h, &a->attend);
     x = sl_fn_linear(ctx, h, w->o, &(sl_linear){.residual = x});
-    sl_observe(ctx, x, "layers.%d.attn", a->layer);
+    sl_observe(ctx, x, "%slayers.%d.attn", a->tower, a->layer);
     h = sl_fn_rmsnorm(ctx, x, w->norm2, eps);
     return w->router ? experts(ctx, a, h, x) : feed_forward(ctx, h, w->gate_up, w->down, x);
 }
@@ -82,36 +83,50 @@ static sl_attend decoder_attend(sl_ctx *ctx, const sl_decoder_config *c, const s
     };
 }
 
-static sl_tensor *embed(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_tensor *features)
+static sl_tensor *embed(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, sl_tensor *features)
 {
-    sl_tensor *x = sl_fn_embed(ctx, m->weights.embed, b->n_tokens, b->tokens, b->grad_tokens);
+    sl_tensor *x = sl_fn_embed(ctx, t->embed, b->n_tokens, b->tokens, b->grad_tokens);
     if (b->n_pictures) x = sl_fn_replace_rows(ctx, x, features, b->feature_rows);
-    sl_observe(ctx, x, "embed");
+    sl_observe(ctx, x, "%sembed", t->name);
     return x;
 }
 
-sl_tensor *sl_decoder_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_tensor *features,
-                              const sl_decoder_cache *cache, int32_t *stats)
+sl_tensor *sl_tower_forward(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, sl_tensor *features,
+                            const sl_decoder_cache *cache, int32_t *stats)
 {
-    const sl_decoder_config *c = &m->config.decoder;
+    const sl_decoder_config *c = t->config;
     SL_CHECK(!cache || !ctx->tape);
     if (stats) memset(stats, 0, (size_t)c->depth * (size_t)c->n_experts * sizeof *stats);
-    sl_tensor *x = embed(ctx, m, b, features);
+    sl_tensor *x = embed(ctx, t, b, features);
     sl_attend attend = decoder_attend(ctx, c, b);
     struct layer_args *args = sl_ctx_alloc_meta(ctx, (size_t)c->depth * sizeof *args);
     if (!args) return NULL;
     for (int i = 0; i < c->depth; i++) {
-        const struct sl_decoder_layer *w = &m->weights.layers[i];
-        args[i] = (struct layer_args){.config = c, .weights = w, .attend = attend, .layer = i};
+        const struct sl_decoder_layer *w = &t->layers[i];
+        args[i] = (struct layer_args){.config = c, .weights = w, .attend = attend, .layer = i, .tower = t->name};
         args[i].attend.q_norm = w->q_norm;
         args[i].attend.k_norm = w->k_norm;
         args[i].attend.cache = cache ? &cache->layers[i] : NULL;
         if (stats && w->router) args[i].counts = stats + (size_t)i * (size_t)c->n_experts;
         bool keep = w->norm1->grad || (x && x->needs_grad);
-        x = sl_block(ctx, decoder_layer, &args[i], x, keep ? m->decoder_keep : SL_KEEP_NOTHING);
-        sl_observe(ctx, x, "layers.%d", i);
+        x = sl_block(ctx, decoder_layer, &args[i], x, keep ? t->keep : SL_KEEP_NOTHING);
+        sl_observe(ctx, x, "%slayers.%d", t->name, i);
     }
-    x = sl_fn_rmsnorm(ctx, x, m->weights.norm, c->norm_eps);
-    sl_observe(ctx, x, "norm");
+    x = sl_fn_rmsnorm(ctx, x, t->norm, c->norm_eps);
+    sl_observe(ctx, x, "%snorm", t->name);
     return x;
+}
+
+sl_tower sl_text_tower(const sl_model *m)
+{
+    const struct sl_pretrain_weights *p = &m->weights.pretrain;
+    return (sl_tower){"text.", &m->text, p->text_embed, p->text_norm, p->text_layers, m->decoder_keep};
+}
+
+sl_tensor *sl_decoder_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_tensor *features,
+                              const sl_decoder_cache *cache, int32_t *stats)
+{
+    const sl_weights *w = &m->weights;
+    sl_tower t = {"", &m->config.decoder, w->embed, w->norm, w->layers, m->decoder_keep};
+    return sl_tower_forward(ctx, &t, b, features, cache, stats);
 }

@@ -12,6 +12,7 @@ sl_status sl_model_new(const sl_config *config, const sl_weight_plan *plan, bool
     sl_model *m = sl_alloc_array(1, sizeof *m);
     if (!m) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a model");
     m->config = *config;
+    m->text = sl_config_text_tower(config);
     m->plan = *plan;
     m->vit_keep = m->decoder_keep = SL_KEEP_ALL;
     sl_status s = sl_config_check(config, err);

@@ -13,6 +13,7 @@
 
 typedef struct sl_model {
     sl_config config;
+    sl_decoder_config text; /* the text tower of config.pretrain */
     sl_weights weights;
     sl_weight_plan plan;
     struct sl_arena arena;          /* the weights */
@@ -59,6 +60,13 @@ void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_bl
 /* The last LayerNorm, after all blocks: what sl_vit_forward returns. */
 sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass);
 
+/*
+ * A stack of blocks of Seed-ViT's shape over x (b->n_patches, vit hidden), whose rows stand where b's positions and
+ * cu_patches say; b's pixels are not read. Gradients reach the blocks when x needs them.
+ */
+sl_tensor *sl_vit_blocks_forward(sl_ctx *ctx, const sl_model *m, const struct sl_vit_block *blocks, int depth,
+                                 const sl_batch *b, sl_tensor *x);
+
 /* 2x2 merge and adapter: (n_patches, vit hidden) -> features (n_patches / 4, decoder hidden). */
 sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches);
 
@@ -69,6 +77,22 @@ sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches
 typedef struct sl_decoder_cache {
     const sl_attention_paged *layers; /* (decoder.depth) */
 } sl_decoder_cache;
+
+/* A stack of decoder layers between an embedding table and a last norm: the decoder, or the text tower. */
+typedef struct sl_tower {
+    const char *name; /* before the names of its intermediate values */
+    const sl_decoder_config *config;
+    const sl_weight *embed, *norm;
+    const struct sl_decoder_layer *layers;
+    sl_keep keep;
+} sl_tower;
+
+/* Returns the text tower of m. */
+sl_tower sl_text_tower(const sl_model *m);
+
+/* The forward pass of a tower; as sl_decoder_forward. config and layers must stay valid until backward. */
+sl_tensor *sl_tower_forward(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, sl_tensor *features,
+                            const sl_decoder_cache *cache, int32_t *stats);
 
 /*
  * The decoder: tokens and, where the batch has pictures, their features -> (n_tokens, hidden) after the last norm.

@@ -51,6 +51,27 @@ static sl_tensor *patches_tensor(sl_ctx *ctx, const sl_batch *b, int64_t cols)
     return t;
 }
 
+/* The blocks of a stack with what each reads, in the context's arenas; NULL once the context has failed. */
+static struct vit_block_args *block_args(sl_ctx *ctx, const sl_vit_config *c, const struct sl_vit_block *blocks,
+                                         int depth, const sl_batch *b)
+{
+    sl_attend attend = vit_attend(ctx, c, b);
+    struct vit_block_args *args = sl_ctx_alloc_meta(ctx, (size_t)depth * sizeof *args);
+    for (int i = 0; args && i < depth; i++)
+        args[i] = (struct vit_block_args){.config = c, .weights = &blocks[i], .attend = attend};
+    return args;
+}
+
+sl_tensor *sl_vit_blocks_forward(sl_ctx *ctx, const sl_model *m, const struct sl_vit_block *blocks, int depth,
+                                 const sl_batch *b, sl_tensor *x)
+{
+    struct vit_block_args *args = block_args(ctx, &m->config.vit, blocks, depth, b);
+    if (!args || !x) return NULL;
+    for (int i = 0; i < depth; i++)
+        x = sl_block(ctx, vit_block, &args[i], x, x && x->needs_grad ? m->vit_keep : SL_KEEP_NOTHING);
+    return x;
+}
+
 void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass *pass)
 {
     const sl_weights *w = &m->weights;
@@ -59,13 +80,7 @@ void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass
     sl_observe(ctx, x, "patches");
     x = sl_fn_linear(ctx, x, w->patch_w, &(sl_linear){.bias = w->patch_b});
     sl_observe(ctx, x, "vit.patch_embed");
-    *pass = (sl_vit_pass){.x = x};
-    sl_attend attend = vit_attend(ctx, c, b);
-    struct vit_block_args *args = sl_ctx_alloc_meta(ctx, (size_t)c->depth * sizeof *args);
-    if (!args) return;
-    for (int i = 0; i < c->depth; i++)
-        args[i] = (struct vit_block_args){.config = c, .weights = &w->vit[i], .attend = attend};
-    pass->args = args;
+    *pass = (sl_vit_pass){.x = x, .args = block_args(ctx, c, w->vit, c->depth, b)};
 }
 
 void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks)

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "model/weights_builder.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -14,16 +15,8 @@
 
 /* --- the table ------------------------------------------------------------------------------------------------ */
 
-/* What is common to the rows being added. */
-struct builder {
-    sl_weights *w;
-    sl_module module;
-    int layer;
-    char prefix[64];
-};
-
-static sl_weight *add(struct builder *b, const char *name, sl_role role, sl_init init, int64_t groups, int64_t n,
-                      int64_t k)
+sl_weight *sl_build_row(struct sl_weight_builder *b, const char *name, sl_role role, sl_init init, int64_t groups,
+                        int64_t n, int64_t k)
 {
     sl_weight_row *r = &b->w->rows[b->w->n_rows++];
     snprintf(r->name, sizeof r->name, "%s%s", b->prefix, name);
@@ -38,18 +31,17 @@ static sl_weight *add(struct builder *b, const char *name, sl_role role, sl_init
     return &r->w;
 }
 
-static sl_weight *add_vector(struct builder *b, const char *name, int64_t n, sl_init init)
+sl_weight *sl_build_vector(struct sl_weight_builder *b, const char *name, int64_t n, sl_init init)
 {
-    return add(b, name, SL_ROLE_VECTOR, init, 0, 1, n);
+    return sl_build_row(b, name, SL_ROLE_VECTOR, init, 0, 1, n);
 }
 
-static sl_weight *add_matrix(struct builder *b, const char *name, int64_t n, int64_t k, sl_init init)
+sl_weight *sl_build_matrix(struct sl_weight_builder *b, const char *name, int64_t n, int64_t k, sl_init init)
 {
-    return add(b, name, SL_ROLE_MATRIX, init, 0, n, k);
+    return sl_build_row(b, name, SL_ROLE_MATRIX, init, 0, n, k);
 }
 
-static void start(struct builder *b, sl_module module, int layer, const char *fmt, ...) SL_PRINTF(4, 5);
-static void start(struct builder *b, sl_module module, int layer, const char *fmt, ...)
+void sl_build_at(struct sl_weight_builder *b, sl_module module, int layer, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -59,108 +51,124 @@ static void start(struct builder *b, sl_module module, int layer, const char *fm
     b->layer = layer;
 }
 
-static void build_vit(struct builder *b, const sl_vit_config *c)
+void sl_build_vit_block(struct sl_weight_builder *b, struct sl_vit_block *v, const sl_vit_config *c)
 {
-    int64_t d = c->hidden, m = c->mlp_hidden, patch = 3 * (int64_t)c->patch_size * c->patch_size;
-    start(b, SL_MODULE_VIT, -1, "model.visual.");
-    b->w->patch_w = add_matrix(b, "patch_embed.proj.weight", d, patch, SL_INIT_NORMAL);
-    b->w->patch_b = add_vector(b, "patch_embed.proj.bias", d, SL_INIT_ZERO);
-    for (int i = 0; i < c->depth; i++) {
-        struct sl_vit_block *v = &b->w->vit[i];
-        start(b, SL_MODULE_VIT, i, "model.visual.blocks.%d.", i);
-        v->norm1_w = add_vector(b, "norm1.weight", d, SL_INIT_ONE);
-        v->norm1_b = add_vector(b, "norm1.bias", d, SL_INIT_ZERO);
-        v->qkv_w = add_matrix(b, "attn.qkv.weight", 3 * d, d, SL_INIT_NORMAL);
-        v->qkv_b = add_vector(b, "attn.qkv.bias", 3 * d, SL_INIT_ZERO);
-        v->proj_w = add_matrix(b, "attn.proj.weight", d, d, SL_INIT_RESIDUAL);
-        v->proj_b = add_vector(b, "attn.proj.bias", d, SL_INIT_ZERO);
-        v->norm2_w = add_vector(b, "norm2.weight", d, SL_INIT_ONE);
-        v->norm2_b = add_vector(b, "norm2.bias", d, SL_INIT_ZERO);
-        v->fc1_w = add_matrix(b, "mlp.fc1.weight", m, d, SL_INIT_NORMAL);
-        v->fc1_b = add_vector(b, "mlp.fc1.bias", m, SL_INIT_ZERO);
-        v->fc2_w = add_matrix(b, "mlp.fc2.weight", d, m, SL_INIT_RESIDUAL);
-        v->fc2_b = add_vector(b, "mlp.fc2.bias", d, SL_INIT_ZERO);
-    }
-    start(b, SL_MODULE_VIT, -1, "model.visual.");
-    b->w->post_norm_w = add_vector(b, "post_norm.weight", d, SL_INIT_ONE);
-    b->w->post_norm_b = add_vector(b, "post_norm.bias", d, SL_INIT_ZERO);
+    int64_t d = c->hidden, m = c->mlp_hidden;
+    v->norm1_w = sl_build_vector(b, "norm1.weight", d, SL_INIT_ONE);
+    v->norm1_b = sl_build_vector(b, "norm1.bias", d, SL_INIT_ZERO);
+    v->qkv_w = sl_build_matrix(b, "attn.qkv.weight", 3 * d, d, SL_INIT_NORMAL);
+    v->qkv_b = sl_build_vector(b, "attn.qkv.bias", 3 * d, SL_INIT_ZERO);
+    v->proj_w = sl_build_matrix(b, "attn.proj.weight", d, d, SL_INIT_RESIDUAL);
+    v->proj_b = sl_build_vector(b, "attn.proj.bias", d, SL_INIT_ZERO);
+    v->norm2_w = sl_build_vector(b, "norm2.weight", d, SL_INIT_ONE);
+    v->norm2_b = sl_build_vector(b, "norm2.bias", d, SL_INIT_ZERO);
+    v->fc1_w = sl_build_matrix(b, "mlp.fc1.weight", m, d, SL_INIT_NORMAL);
+    v->fc1_b = sl_build_vector(b, "mlp.fc1.bias", m, SL_INIT_ZERO);
+    v->fc2_w = sl_build_matrix(b, "mlp.fc2.weight", d, m, SL_INIT_RESIDUAL);
+    v->fc2_b = sl_build_vector(b, "mlp.fc2.bias", d, SL_INIT_ZERO);
 }
 
-static void build_adapter(struct builder *b, const sl_config *c)
+static void build_vit(struct sl_weight_builder *b, const sl_vit_config *c)
+{
+    int64_t d = c->hidden, patch = 3 * (int64_t)c->patch_size * c->patch_size;
+    sl_build_at(b, SL_MODULE_VIT, -1, "model.visual.");
+    b->w->patch_w = sl_build_matrix(b, "patch_embed.proj.weight", d, patch, SL_INIT_NORMAL);
+    b->w->patch_b = sl_build_vector(b, "patch_embed.proj.bias", d, SL_INIT_ZERO);
+    for (int i = 0; i < c->depth; i++) {
+        sl_build_at(b, SL_MODULE_VIT, i, "model.visual.blocks.%d.", i);
+        sl_build_vit_block(b, &b->w->vit[i], c);
+    }
+    sl_build_at(b, SL_MODULE_VIT, -1, "model.visual.");
+    b->w->post_norm_w = sl_build_vector(b, "post_norm.weight", d, SL_INIT_ONE);
+    b->w->post_norm_b = sl_build_vector(b, "post_norm.bias", d, SL_INIT_ZERO);
+}
+
+static void build_adapter(struct sl_weight_builder *b, const sl_config *c)
 {
     int64_t merged = (int64_t)c->vit.hidden * (c->adapter.merge == SL_MERGE_CONCAT ? 4 : 1);
-    start(b, SL_MODULE_ADAPTER, -1, "model.adapter.");
-    b->w->adapter_norm_w = add_vector(b, "norm.weight", merged, SL_INIT_ONE);
-    b->w->adapter_norm_b = add_vector(b, "norm.bias", merged, SL_INIT_ZERO);
-    b->w->fc1_w = add_matrix(b, "fc1.weight", c->adapter.hidden, merged, SL_INIT_NORMAL);
-    b->w->fc1_b = add_vector(b, "fc1.bias", c->adapter.hidden, SL_INIT_ZERO);
-    b->w->fc2_w = add_matrix(b, "fc2.weight", c->decoder.hidden, c->adapter.hidden, SL_INIT_NORMAL);
-    b->w->fc2_b = add_vector(b, "fc2.bias", c->decoder.hidden, SL_INIT_ZERO);
+    sl_build_at(b, SL_MODULE_ADAPTER, -1, "model.adapter.");
+    b->w->adapter_norm_w = sl_build_vector(b, "norm.weight", merged, SL_INIT_ONE);
+    b->w->adapter_norm_b = sl_build_vector(b, "norm.bias", merged, SL_INIT_ZERO);
+    b->w->fc1_w = sl_build_matrix(b, "fc1.weight", c->adapter.hidden, merged, SL_INIT_NORMAL);
+    b->w->fc1_b = sl_build_vector(b, "fc1.bias", c->adapter.hidden, SL_INIT_ZERO);
+    b->w->fc2_w = sl_build_matrix(b, "fc2.weight", c->decoder.hidden, c->adapter.hidden, SL_INIT_NORMAL);
+    b->w->fc2_b = sl_build_vector(b, "fc2.bias", c->decoder.hidden, SL_INIT_ZERO);
 }
 
-static void build_experts(struct builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c)
+static void build_experts(struct sl_weight_builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c)
 {
     int64_t e = c->n_experts, h = c->hidden, x = c->expert_hidden, s = c->shared_hidden;
-    l->router = add(b, "mlp.gate.weight", SL_ROLE_ROUTER, SL_INIT_NORMAL, 0, e, h);
+    l->router = sl_build_row(b, "mlp.gate.weight", SL_ROLE_ROUTER, SL_INIT_NORMAL, 0, e, h);
     if (c->select_bias)
-        l->select_bias = add(b, "mlp.gate.e_score_correction_bias", SL_ROLE_BUFFER, SL_INIT_ZERO, 0, 1, e);
-    l->experts_gate_up = add(b, "mlp.experts.gate_up_proj", SL_ROLE_MATRIX, SL_INIT_NORMAL, e, 2 * x, h);
-    l->experts_down = add(b, "mlp.experts.down_proj", SL_ROLE_MATRIX, SL_INIT_RESIDUAL, e, h, x);
+        l->select_bias = sl_build_row(b, "mlp.gate.e_score_correction_bias", SL_ROLE_BUFFER, SL_INIT_ZERO, 0, 1, e);
+    l->experts_gate_up = sl_build_row(b, "mlp.experts.gate_up_proj", SL_ROLE_MATRIX, SL_INIT_NORMAL, e, 2 * x, h);
+    l->experts_down = sl_build_row(b, "mlp.experts.down_proj", SL_ROLE_MATRIX, SL_INIT_RESIDUAL, e, h, x);
     if (!s) return;
-    l->shared_gate_up = add_matrix(b, "mlp.shared_expert.gate_up_proj.weight", 2 * s, h, SL_INIT_NORMAL);
-    l->shared_down = add_matrix(b, "mlp.shared_expert.down_proj.weight", h, s, SL_INIT_RESIDUAL);
+    l->shared_gate_up = sl_build_matrix(b, "mlp.shared_expert.gate_up_proj.weight", 2 * s, h, SL_INIT_NORMAL);
+    l->shared_down = sl_build_matrix(b, "mlp.shared_expert.down_proj.weight", h, s, SL_INIT_RESIDUAL);
 }
 
-static void build_decoder(struct builder *b, const sl_decoder_config *c)
+void sl_build_decoder_layer(struct sl_weight_builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c,
+                            int layer)
 {
     int64_t h = c->hidden, d = c->head_dim;
-    start(b, SL_MODULE_DECODER, -1, "model.language_model.");
-    b->w->embed = add(b, "embed_tokens.weight", SL_ROLE_EMBEDDING, SL_INIT_NORMAL, 0, c->vocab, h);
+    l->norm1 = sl_build_vector(b, "input_layernorm.weight", h, SL_INIT_ONE);
+    l->qkv = sl_build_matrix(b, "self_attn.qkv_proj.weight", (c->n_heads + 2 * (int64_t)c->n_kv_heads) * d, h,
+                             SL_INIT_NORMAL);
+    if (c->qk_norm) {
+        l->q_norm = sl_build_vector(b, "self_attn.q_norm.weight", d, SL_INIT_ONE);
+        l->k_norm = sl_build_vector(b, "self_attn.k_norm.weight", d, SL_INIT_ONE);
+    }
+    l->o = sl_build_matrix(b, "self_attn.o_proj.weight", h, c->n_heads * d, SL_INIT_RESIDUAL);
+    l->norm2 = sl_build_vector(b, "post_attention_layernorm.weight", h, SL_INIT_ONE);
+    if (layer < c->n_dense_layers || c->n_experts == 0) {
+        l->gate_up = sl_build_matrix(b, "mlp.gate_up_proj.weight", 2 * (int64_t)c->mlp_hidden, h, SL_INIT_NORMAL);
+        l->down = sl_build_matrix(b, "mlp.down_proj.weight", h, c->mlp_hidden, SL_INIT_RESIDUAL);
+    } else {
+        build_experts(b, l, c);
+    }
+}
+
+static void build_decoder(struct sl_weight_builder *b, const sl_decoder_config *c)
+{
+    int64_t h = c->hidden;
+    sl_build_at(b, SL_MODULE_DECODER, -1, "model.language_model.");
+    b->w->embed = sl_build_row(b, "embed_tokens.weight", SL_ROLE_EMBEDDING, SL_INIT_NORMAL, 0, c->vocab, h);
     b->w->rows[b->w->n_rows - 1].output = c->tie_embeddings;
     for (int i = 0; i < c->depth; i++) {
-        struct sl_decoder_layer *l = &b->w->layers[i];
-        start(b, SL_MODULE_DECODER, i, "model.language_model.layers.%d.", i);
-        l->norm1 = add_vector(b, "input_layernorm.weight", h, SL_INIT_ONE);
-        l->qkv = add_matrix(b, "self_attn.qkv_proj.weight", (c->n_heads + 2 * (int64_t)c->n_kv_heads) * d, h,
-                            SL_INIT_NORMAL);
-        if (c->qk_norm) {
-            l->q_norm = add_vector(b, "self_attn.q_norm.weight", d, SL_INIT_ONE);
-            l->k_norm = add_vector(b, "self_attn.k_norm.weight", d, SL_INIT_ONE);
-        }
-        l->o = add_matrix(b, "self_attn.o_proj.weight", h, c->n_heads * d, SL_INIT_RESIDUAL);
-        l->norm2 = add_vector(b, "post_attention_layernorm.weight", h, SL_INIT_ONE);
-        if (i < c->n_dense_layers || c->n_experts == 0) {
-            l->gate_up = add_matrix(b, "mlp.gate_up_proj.weight", 2 * (int64_t)c->mlp_hidden, h, SL_INIT_NORMAL);
-            l->down = add_matrix(b, "mlp.down_proj.weight", h, c->mlp_hidden, SL_INIT_RESIDUAL);
-        } else {
-            build_experts(b, l, c);
-        }
+        sl_build_at(b, SL_MODULE_DECODER, i, "model.language_model.layers.%d.", i);
+        sl_build_decoder_layer(b, &b->w->layers[i], c, i);
     }
-    start(b, SL_MODULE_DECODER, -1, "model.language_model.");
-    b->w->norm = add_vector(b, "norm.weight", h, SL_INIT_ONE);
+    sl_build_at(b, SL_MODULE_DECODER, -1, "model.language_model.");
+    b->w->norm = sl_build_vector(b, "norm.weight", h, SL_INIT_ONE);
     b->w->head = b->w->embed;
     if (c->tie_embeddings) return;
-    start(b, SL_MODULE_DECODER, -1, "%s", "");
-    b->w->head = add_matrix(b, "lm_head.weight", c->vocab, h, SL_INIT_NORMAL);
+    sl_build_at(b, SL_MODULE_DECODER, -1, "%s", "");
+    b->w->head = sl_build_matrix(b, "lm_head.weight", c->vocab, h, SL_INIT_NORMAL);
     b->w->rows[b->w->n_rows - 1].output = true;
 }
 
 sl_status sl_weights_build(const sl_config *c, sl_weights *out, sl_error *err)
 {
-    size_t most = 32 + 12 * ((size_t)c->vit.depth + (size_t)c->decoder.depth);
+    const sl_pretrain_config *p = &c->pretrain;
+    size_t depths = (size_t)c->vit.depth + (size_t)c->decoder.depth;
+    size_t most = 48 + 12 * (depths + (size_t)p->predictor_depth + (size_t)p->text_depth);
     *out = (sl_weights){
         .rows = sl_alloc_array(most, sizeof *out->rows),
         .vit = sl_alloc_array((size_t)c->vit.depth, sizeof *out->vit),
         .layers = sl_alloc_array((size_t)c->decoder.depth, sizeof *out->layers),
+        .pretrain.predictor = sl_alloc_array((size_t)p->predictor_depth + 1, sizeof *out->vit),
+        .pretrain.text_layers = sl_alloc_array((size_t)p->text_depth + 1, sizeof *out->layers),
     };
-    if (!out->rows || !out->vit || !out->layers) {
+    if (!out->rows || !out->vit || !out->layers || !out->pretrain.predictor || !out->pretrain.text_layers) {
         sl_weights_free(out);
         return sl_fail(err, SL_ERR_MEMORY, "out of memory for the weight table");
     }
-    struct builder b = {.w = out};
+    struct sl_weight_builder b = {.w = out};
     build_vit(&b, &c->vit);
     build_adapter(&b, c);
     build_decoder(&b, &c->decoder);
+    sl_build_pretrain(&b, c);
     SL_CHECK((size_t)out->n_rows <= most);
     return SL_OK;
 }
@@ -170,6 +178,8 @@ void sl_weights_free(sl_weights *w)
     free(w->rows);
     free(w->vit);
     free(w->layers);
+    free(w->pretrain.predictor);
+    free(w->pretrain.text_layers);
     *w = (sl_weights){0};
 }
 
@@ -301,7 +311,14 @@ static uint64_t hash_name(const char *s)
 static float init_std(const sl_weight_row *r, const sl_config *c)
 {
     double std = c->init_std > 0 ? c->init_std : sqrt(2.0 / (5.0 * (double)r->w.k));
-    int depth = r->module == SL_MODULE_VIT ? c->vit.depth : c->decoder.depth;
+    const int depths[SL_N_MODULES] = {
+        [SL_MODULE_VIT] = c->vit.depth,
+        [SL_MODULE_ADAPTER] = 1,
+        [SL_MODULE_DECODER] = c->decoder.depth,
+        [SL_MODULE_PRETRAIN] = c->pretrain.predictor_depth,
+        [SL_MODULE_TEXT] = c->pretrain.text_depth,
+    };
+    int depth = depths[r->module];
     return (float)(r->init == SL_INIT_RESIDUAL ? std / sqrt(2.0 * depth) : std);
 }
 
@@ -362,11 +379,12 @@ sl_status sl_weights_init(sl_weights *w, const sl_config *c, const sl_weight_pla
     for (int i = 0; i < w->n_rows; i++) {
         sl_weight_row *r = &w->rows[i];
         if (!is_present(r, p)) continue;
+        float constant = r->init == SL_INIT_ONE ? 1.0f : r->init == SL_INIT_FILL ? r->fill : 0.0f;
         for (int64_t g = 0; g < r->w.groups; g++) {
             if (r->init == SL_INIT_NORMAL || r->init == SL_INIT_RESIDUAL)
                 fill_normal(values, r, g, init_std(r, c), p, seed);
             else
-                for (int64_t j = 0; j < r->w.n * r->w.k; j++) values[j] = r->init == SL_INIT_ONE ? 1.0f : 0.0f;
+                for (int64_t j = 0; j < r->w.n * r->w.k; j++) values[j] = constant;
             sl_weight_set(r, p, values, SL_F32, g);
         }
         if (r->w.grad) memset(r->w.grad, 0, (size_t)sl_weight_row_numel(r) * sizeof(float));

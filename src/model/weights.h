@@ -12,7 +12,14 @@
 #include "tensor/weight.h"
 
 /* The parts that recipes freeze and train. */
-typedef enum sl_module { SL_MODULE_VIT, SL_MODULE_ADAPTER, SL_MODULE_DECODER, SL_N_MODULES } sl_module;
+typedef enum sl_module {
+    SL_MODULE_VIT,
+    SL_MODULE_ADAPTER,
+    SL_MODULE_DECODER,
+    SL_MODULE_PRETRAIN, /* what Seed-ViT's pretraining adds, but its text tower */
+    SL_MODULE_TEXT,     /* the text tower of contrastive pretraining */
+    SL_N_MODULES
+} sl_module;
 
 enum { SL_TRAIN_NOTHING = 0, SL_TRAIN_ALL = (1 << SL_N_MODULES) - 1 }; /* masks of 1 << sl_module */
 
@@ -21,6 +28,7 @@ typedef enum sl_init {
     SL_INIT_ONE,
     SL_INIT_NORMAL,   /* docs/MODEL.md, section 7 */
     SL_INIT_RESIDUAL, /* the same, scaled by 1 / sqrt(2 depth) */
+    SL_INIT_FILL,     /* the row's fill */
 } sl_init;
 
 typedef enum sl_role {
@@ -40,6 +48,7 @@ typedef struct sl_weight_row {
     int layer; /* block number inside its module, -1 outside the blocks */
     sl_role role;
     sl_init init;
+    float fill; /* of SL_INIT_FILL */
     bool decay; /* weight decay applies: matrices, not biases, norms or buffers */
     sl_shard shard;
     bool output; /* also the output projection (tied embedding, or lm_head) */
@@ -60,6 +69,19 @@ struct sl_decoder_layer {
     sl_weight *shared_gate_up, *shared_down;
 };
 
+/* The parts of docs/MODEL.md, section 11; members of a part that the configuration leaves out are NULL. */
+struct sl_pretrain_weights {
+    sl_weight *mask_token;          /* (1, D) */
+    struct sl_vit_block *predictor; /* owned, (predictor_depth) */
+    sl_weight *predictor_norm_w, *predictor_norm_b, *teacher_head_w, *teacher_head_b;
+    sl_weight *pool_query, *pool_kv_w, *pool_kv_b, *pool_proj_w, *pool_proj_b;
+    sl_weight *logit_scale, *logit_bias;               /* (1): log of the scale, and the bias */
+    sl_weight *superclass, *token_counts, *n_captions; /* head (V, E); running counts (V), (1) */
+    sl_weight *omni_proj_w, *omni_proj_b, *match;      /* features of a caption's prefix (T, D); match (2, T) */
+    sl_weight *text_embed, *text_norm, *text_proj;
+    struct sl_decoder_layer *text_layers; /* owned, (text_depth) */
+};
+
 /* The rows of one model in checkpoint order, and where each part finds its own. */
 typedef struct sl_weights {
     sl_weight_row *rows; /* owned */
@@ -69,6 +91,7 @@ typedef struct sl_weights {
     sl_weight *adapter_norm_w, *adapter_norm_b, *fc1_w, *fc1_b, *fc2_w, *fc2_b;
     sl_weight *embed, *norm, *head;  /* head is embed when tied */
     struct sl_decoder_layer *layers; /* owned, (decoder.depth) */
+    struct sl_pretrain_weights pretrain;
 } sl_weights;
 
 /* Builds the table of a checked config, without memory for the tensors. Release with sl_weights_free. */

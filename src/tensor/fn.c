@@ -368,3 +368,26 @@ sl_tensor *sl_fn_replace_rows(sl_ctx *ctx, sl_tensor *x, sl_tensor *src, const i
     if (n) n->x = x, n->src = src, n->index = index;
     return x;
 }
+
+static void select_rows_backward(sl_ctx *ctx, sl_node *node)
+{
+    struct replace_node *n = (struct replace_node *)node;
+    bool accumulate;
+    sl_tensor *dx = n->x->grad ? sl_grad_of(ctx, n->src, &accumulate) : NULL;
+    if (!dx) return;
+    if (!accumulate) SL_RUN(ctx, zero, sl_tensor_bytes(dx), dx->data);
+    SL_RUN(ctx, scatter_rows, dx->dtype, sl_tensor_rows(n->x), sl_tensor_cols(dx), n->index, n->x->grad->data, dx->data,
+           true);
+}
+
+sl_tensor *sl_fn_select_rows(sl_ctx *ctx, sl_tensor *x, int64_t rows, const int32_t *index)
+{
+    if (ctx->failed || !x) return NULL;
+    sl_tensor *y = sl_tensor_new(ctx, x->dtype, rows, sl_tensor_cols(x));
+    if (!y) return NULL;
+    SL_RUN(ctx, gather_rows, x->dtype, rows, sl_tensor_cols(x), index, x->data, y->data);
+    y->needs_grad = wants_grad(ctx, x, NULL, NULL);
+    struct replace_node *n = sl_tape_push(ctx, sizeof *n, y->needs_grad, select_rows_backward);
+    if (n) n->x = y, n->src = x, n->index = index;
+    return y;
+}

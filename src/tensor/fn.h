@@ -56,6 +56,9 @@ sl_tensor *sl_fn_embed(sl_ctx *ctx, const sl_weight *table, int64_t rows, const 
 /* Replaces row index[i] of x by row i of src, in place, and returns x. The indices differ from each other. */
 sl_tensor *sl_fn_replace_rows(sl_ctx *ctx, sl_tensor *x, sl_tensor *src, const int32_t *index);
 
+/* Rows index[i] of x: (rows, cols) -> (n, cols). The indices differ from each other and stay valid until backward. */
+sl_tensor *sl_fn_select_rows(sl_ctx *ctx, sl_tensor *x, int64_t n, const int32_t *index);
+
 /* Average of every four rows: (4 rows, cols) -> (rows, cols). */
 sl_tensor *sl_fn_pool4(sl_ctx *ctx, sl_tensor *x);
 
@@ -80,6 +83,17 @@ typedef struct sl_attend {
  */
 sl_tensor *sl_fn_attention(sl_ctx *ctx, sl_tensor *qkv, const sl_attend *how);
 
+/* How sl_fn_pool reads its input; cu_seqlens must stay valid until backward. */
+typedef struct sl_pooling {
+    int n_heads, head_dim;
+    const sl_weight *query;    /* (n_heads * head_dim) */
+    const int32_t *cu_seqlens; /* (n_seqs + 1) */
+    int n_seqs;
+} sl_pooling;
+
+/* Attention pooling by a learned query: keys and values (rows, 2 * width) -> one row a sequence (n_seqs, width). */
+sl_tensor *sl_fn_pool(sl_ctx *ctx, sl_tensor *kv, const sl_pooling *how);
+
 /* Routes tokens by logits (tokens, n_experts) f32. aux_coef: weight of the load-balancing loss. */
 sl_routes *sl_fn_route(sl_ctx *ctx, sl_tensor *logits, const sl_routing *how, float aux_coef);
 
@@ -103,6 +117,17 @@ typedef struct sl_targets {
  */
 double sl_fn_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_targets *targets,
                            float *row_loss);
+
+/* Distributions over the vocabulary, of which few numbers are not zero; the labels of a row differ. */
+typedef struct sl_distributions {
+    const int32_t *cu_labels; /* (rows + 1) */
+    const int32_t *labels;
+    const float *shares;  /* of each label; those of a row sum to 1 */
+    const float *weights; /* of each row, already normalised */
+} sl_distributions;
+
+/* sum_i weights[i] * -sum_j share_ij log softmax(x W^T)_ij, in chunks; a root like the above. */
+double sl_fn_sparse_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_distributions *targets);
 
 /* sum_i weights[i] * (1 - cos(x_i, target_i)), target (rows, cols) f32; a root like the above. */
 double sl_fn_cosine_loss(sl_ctx *ctx, sl_tensor *x, const float *target, const float *row_weights);

@@ -1,5 +1,5 @@
 /*
- * fn_attention.c: attention from a fused projection, and its backward.
+ * fn_attention.c: attention from a fused projection, pooling by a learned query, and their backward.
  */
 #include "tensor/fn.h"
 
@@ -135,5 +135,52 @@ sl_tensor *sl_fn_attention(sl_ctx *ctx, sl_tensor *qkv, const sl_attend *how)
         n->qkv = qkv, n->prepared = ready, n->y = y, n->prepare = prep, n->attend = a;
         n->q_norm = how->q_norm, n->k_norm = how->k_norm;
     }
+    return y;
+}
+
+/* --- pooling ----------------------------------------------------------------------------------------------------- */
+
+struct pool_node {
+    sl_node node;
+    sl_tensor *kv, *y;
+    sl_pool pool;
+    float *d_query;
+};
+
+static void pool_backward(sl_ctx *ctx, sl_node *node)
+{
+    struct pool_node *n = (struct pool_node *)node;
+    if (!n->y->grad) return;
+    sl_tensor *d = sl_tensor_new(ctx, n->kv->dtype, sl_tensor_rows(n->kv), sl_tensor_cols(n->kv));
+    if (!d) return;
+    SL_RUN(ctx, pool_bwd, &n->pool, n->y->grad->data, d->data, n->d_query);
+    sl_grad_pass(ctx, n->kv, d);
+}
+
+sl_tensor *sl_fn_pool(sl_ctx *ctx, sl_tensor *kv, const sl_pooling *how)
+{
+    if (ctx->failed || !kv) return NULL;
+    int64_t rows = sl_tensor_rows(kv), width = (int64_t)how->n_heads * how->head_dim;
+    SL_CHECK(sl_tensor_cols(kv) == 2 * width && how->head_dim <= SL_POOL_MAX_HEAD_DIM);
+    sl_tensor *y = sl_tensor_new(ctx, kv->dtype, how->n_seqs, width);
+    float *probs = sl_ctx_alloc(ctx, (size_t)rows * (size_t)how->n_heads * sizeof *probs);
+    if (!y || !probs) return NULL;
+    sl_pool p = {
+        .dt = kv->dtype,
+        .n_heads = how->n_heads,
+        .head_dim = how->head_dim,
+        .query = how->query->value,
+        .kv = kv->data,
+        .cu_seqlens = how->cu_seqlens,
+        .n_seqs = how->n_seqs,
+        .scale = 1.0f / sqrtf((float)how->head_dim),
+        .out = y->data,
+        .probs = probs,
+    };
+    SL_RUN(ctx, pool, &p);
+    ctx->flops += 4.0 * (double)rows * (double)width;
+    y->needs_grad = ctx->tape && (kv->needs_grad || how->query->grad);
+    struct pool_node *n = sl_tape_push(ctx, sizeof *n, y->needs_grad, pool_backward);
+    if (n) n->kv = kv, n->y = y, n->pool = p, n->d_query = how->query->grad;
     return y;
 }

@@ -15,11 +15,36 @@ static int64_t chunk_rows(int64_t rows, int64_t vocab)
 struct cross_entropy {
     sl_ctx *ctx;
     const sl_weight *head;
-    const sl_targets *targets;
+    const sl_targets *targets;             /* one label a row, or */
+    const sl_distributions *distributions; /* several, with scratch for them */
+    int32_t *first_label;
+    float *shift;
     sl_tensor *x, *dx;
     float *logits, *row_loss;
     void *d_logits; /* NULL: loss only */
 };
+
+/* The loss of a chunk's logits and, in their place or beside them, their gradients. */
+static void chunk_loss(const struct cross_entropy *c, int64_t first, int64_t rows)
+{
+    sl_ctx *ctx = c->ctx;
+    sl_dtype dt = c->x->dtype;
+    if (c->targets) {
+        SL_RUN(ctx, cross_entropy, dt, rows, c->head->n, c->logits, c->targets->ids + first,
+               c->targets->weights + first, c->row_loss + first, c->d_logits);
+        return;
+    }
+    const sl_distributions *d = c->distributions;
+    sl_sparse_targets t = {
+        .cu_labels = d->cu_labels + first,
+        .labels = d->labels,
+        .shares = d->shares,
+        .row_weights = d->weights + first,
+        .first = c->first_label,
+        .shift = c->shift,
+    };
+    SL_RUN(ctx, sparse_cross_entropy, dt, rows, c->head->n, c->logits, &t, c->row_loss + first, c->d_logits);
+}
 
 /* Rows first .. first + rows: logits, loss, and with gradients dx = d_logits W and dW += d_logits^T x. */
 static void cross_entropy_chunk(const struct cross_entropy *c, int64_t first, int64_t rows)
@@ -43,8 +68,7 @@ static void cross_entropy_chunk(const struct cross_entropy *c, int64_t first, in
         .c_type = SL_F32,
     };
     SL_RUN(ctx, gemm, &logits);
-    SL_RUN(ctx, cross_entropy, dt, rows, w->n, c->logits, c->targets->ids + first, c->targets->weights + first,
-           c->row_loss + first, c->d_logits);
+    chunk_loss(c, first, rows);
     if (c->dx) {
         sl_gemm dx = {
             .m = rows,
@@ -83,27 +107,45 @@ static void cross_entropy_chunk(const struct cross_entropy *c, int64_t first, in
     }
 }
 
-double sl_fn_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_targets *targets, float *row_loss)
+/* Both losses: c has head, x, row_loss and the targets. */
+static double cross_entropy_loss(sl_ctx *ctx, struct cross_entropy *c)
 {
-    if (ctx->failed || !x) return 0;
+    const sl_weight *head = c->head;
+    sl_tensor *x = c->x;
     int64_t rows = sl_tensor_rows(x), chunk = chunk_rows(rows, head->n);
-    bool grad = ctx->tape && (x->needs_grad || head->grad);
-    struct cross_entropy c = {.ctx = ctx, .head = head, .targets = targets, .x = x, .row_loss = row_loss};
-    bool accumulate = false;
-    if (grad) c.dx = sl_grad_of(ctx, x, &accumulate);
+    bool grad = ctx->tape && (x->needs_grad || head->grad), accumulate = false;
+    if (grad) c->dx = sl_grad_of(ctx, x, &accumulate);
     SL_CHECK(!accumulate);
     sl_mark mark = sl_ctx_mark(ctx);
     size_t numel = (size_t)(chunk * head->n);
-    c.logits = sl_ctx_alloc(ctx, numel * sizeof(float));
-    if (grad) c.d_logits = x->dtype == SL_F32 ? (void *)c.logits : sl_ctx_alloc(ctx, numel * sl_dtype_size(x->dtype));
-    if (!row_loss) c.row_loss = sl_ctx_alloc(ctx, (size_t)rows * sizeof(float));
+    c->logits = sl_ctx_alloc(ctx, numel * sizeof(float));
+    if (grad) c->d_logits = x->dtype == SL_F32 ? (void *)c->logits : sl_ctx_alloc(ctx, numel * sl_dtype_size(x->dtype));
+    if (!c->row_loss) c->row_loss = sl_ctx_alloc(ctx, (size_t)rows * sizeof(float));
+    if (c->distributions) {
+        c->first_label = sl_ctx_alloc(ctx, (size_t)chunk * sizeof *c->first_label);
+        c->shift = sl_ctx_alloc(ctx, (size_t)chunk * sizeof *c->shift);
+    }
     if (ctx->failed) return 0;
     for (int64_t first = 0; first < rows; first += chunk)
-        cross_entropy_chunk(&c, first, rows - first < chunk ? rows - first : chunk);
+        cross_entropy_chunk(c, first, rows - first < chunk ? rows - first : chunk);
     ctx->flops += 2.0 * (double)rows * (double)head->n * (double)head->k;
-    double loss = ctx->ops ? ctx->ops->sum(ctx->ops, rows, c.row_loss) : 0;
+    double loss = ctx->ops ? ctx->ops->sum(ctx->ops, rows, c->row_loss) : 0;
     sl_ctx_release_to(ctx, mark);
     return loss;
+}
+
+double sl_fn_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_targets *targets, float *row_loss)
+{
+    if (ctx->failed || !x) return 0;
+    struct cross_entropy c = {.ctx = ctx, .head = head, .targets = targets, .x = x, .row_loss = row_loss};
+    return cross_entropy_loss(ctx, &c);
+}
+
+double sl_fn_sparse_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_distributions *targets)
+{
+    if (ctx->failed || !x) return 0;
+    struct cross_entropy c = {.ctx = ctx, .head = head, .distributions = targets, .x = x};
+    return cross_entropy_loss(ctx, &c);
 }
 
 double sl_fn_cosine_loss(sl_ctx *ctx, sl_tensor *x, const float *target, const float *row_weights)

@@ -159,6 +159,34 @@ typedef struct sl_routing {
     const float *select_bias; /* (n_experts), or NULL; no gradient */
 } sl_routing;
 
+enum { SL_POOL_MAX_HEAD_DIM = 256 };
+
+/*
+ * Attention pooling: one learned query for each head looks at every row of a sequence,
+ *     out[s] = sum_t softmax_t(scale * query k_t) v_t    for each head.
+ */
+typedef struct sl_pool {
+    sl_dtype dt;
+    int n_heads, head_dim;     /* head_dim <= SL_POOL_MAX_HEAD_DIM */
+    const float *query;        /* (n_heads, head_dim) */
+    const void *kv;            /* (rows, 2, n_heads, head_dim): keys, then values */
+    const int32_t *cu_seqlens; /* (n_seqs + 1); no sequence is empty */
+    int n_seqs;
+    float scale;
+    void *out;    /* (n_seqs, n_heads, head_dim) */
+    float *probs; /* (rows, n_heads): written, kept for backward */
+} sl_pool;
+
+/* A distribution over the columns for each row, of which few are not zero. The labels of a row differ. */
+typedef struct sl_sparse_targets {
+    const int32_t *cu_labels; /* (rows + 1): where each row's labels start; a row may have none */
+    const int32_t *labels;    /* columns */
+    const float *shares;      /* of each label; those of a row sum to 1 */
+    const float *row_weights; /* (rows) */
+    int32_t *first;           /* (rows) scratch */
+    float *shift;             /* (rows) scratch */
+} sl_sparse_targets;
+
 /* The settings of one AdamW step. */
 typedef struct sl_adamw {
     float lr, beta1, beta2, eps, weight_decay;
@@ -273,6 +301,10 @@ struct sl_ops {
     void (*pool4_bwd)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const void *dy, void *dx,
                       bool accumulate);
 
+    /* Attention pooling, and its backward: d_kv is written, d_query (or NULL) added to. */
+    void (*pool)(const sl_ops *o, const sl_pool *p);
+    void (*pool_bwd)(const sl_ops *o, const sl_pool *p, const void *d_out, void *d_kv, float *d_query);
+
     /* --- mixture of experts ----------------------------------------------------------------------------------- */
 
     /*
@@ -311,6 +343,13 @@ struct sl_ops {
      */
     void (*cross_entropy)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const float *logits,
                           const int32_t *targets, const float *row_weights, float *loss, void *d_logits);
+
+    /*
+     * The same against a distribution: loss[i] = row_weights[i] * (logsumexp - sum_j share_j logits[label_j]), 0 for a
+     * row without labels; d_logits likewise, row_weights[i] * (softmax - shares).
+     */
+    void (*sparse_cross_entropy)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const float *logits,
+                                 const sl_sparse_targets *targets, float *loss, void *d_logits);
 
     /*
      * loss[i] = row_weights[i] * (1 - cos(x[i], target[i])), target (rows, cols) f32; with dx: its gradient. Lengths

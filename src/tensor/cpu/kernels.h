@@ -23,6 +23,9 @@ sl_fill_fn sl_moves_fill_ref, sl_moves_fill_avx2, sl_moves_fill_avx512;
 /* cross_entropy, cosine_loss, sigmoid_contrastive, sum_squares, adamw. */
 sl_fill_fn sl_losses_fill_ref, sl_losses_fill_avx2, sl_losses_fill_avx512;
 
+/* pool, pool_bwd, sparse_cross_entropy: the last through the table's own cross_entropy. */
+sl_fill_fn sl_pool_fill_ref;
+
 /* rope_table, cache_write, sum, zero: bound by memory or too small to need vectors. */
 sl_fill_fn sl_plain_fill_ref;
 
