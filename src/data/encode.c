@@ -53,6 +53,7 @@ void sl_encoded_free(struct sl_encoded *e)
     free(e->targets);
     free(e->key);
     free(e->domain);
+    free(e->truth);
     *e = (struct sl_encoded){0};
 }
 
@@ -274,7 +275,9 @@ static bool allocate(const struct work *w, const struct front *f, struct sl_enco
     out->pictures = sl_alloc_array(f->n_views + 1, sizeof *out->pictures);
     out->key = sl_strdup(w->sample->key ? w->sample->key : "?");
     out->domain = w->sample->domain ? sl_strdup(w->sample->domain) : NULL;
-    return out->tokens && out->targets && out->pictures && out->key && (out->domain || !w->sample->domain);
+    out->truth = w->sample->truth ? sl_strdup(w->sample->truth) : NULL;
+    return (out->truth || !w->sample->truth) && out->tokens && out->targets && out->pictures && out->key &&
+           (out->domain || !w->sample->domain);
 }
 
 static void describe(struct work *w, const struct front *f, struct sl_encoded *out)

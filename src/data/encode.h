@@ -57,6 +57,7 @@ struct sl_encoded {
     bool cut;          /* something was left off */
     /* What it was. */
     char *key, *domain;
+    char *truth;             /* JSON text of the ground truth, or NULL */
     const char *source_name; /* borrowed from the mixture; set by the loader */
     uint64_t id, epoch;
     int source;

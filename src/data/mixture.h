@@ -25,12 +25,13 @@ struct sl_mixture_options {
     bool shuffle;        /* false: every source in the order on disk */
     double epochs;       /* limit for sources that name none; 0: no end */
     bool check_media;    /* as in struct sl_source_options */
+    int lane, n_lanes;   /* the same: mixtures of lanes 0 to n_lanes - 1 share every source's samples among them */
     bool absolute_paths; /* allow them everywhere; a mixture file may allow them for a source */
     struct sl_data_limits limits;
     struct sl_skipped *skipped; /* borrowed for the life of the mixture; may be NULL */
 };
 
-/* Fills in: seed 0, shuffled, no end, media checked, the usual limits. */
+/* Fills in: seed 0, shuffled, no end, one lane, media checked, the usual limits. */
 void sl_mixture_defaults(struct sl_mixture_options *o);
 
 struct sl_mixture;

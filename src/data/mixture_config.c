@@ -20,7 +20,7 @@ enum { MAX_FILE = 16 << 20, MAX_DEPTH = 16, HEAD = 1 << 16 };
 
 void sl_mixture_defaults(struct sl_mixture_options *o)
 {
-    *o = (struct sl_mixture_options){.shuffle = true, .check_media = true};
+    *o = (struct sl_mixture_options){.shuffle = true, .check_media = true, .n_lanes = 1};
     sl_data_limits_defaults(&o->limits);
 }
 
@@ -188,6 +188,8 @@ static struct source_keys default_keys(const struct sl_mixture_options *o, bool 
     k.options.seed = seed;
     k.options.shuffle = o->shuffle && shuffle;
     k.options.check_media = o->check_media;
+    k.options.lane = o->lane;
+    k.options.n_lanes = o->n_lanes;
     k.options.limits = o->limits;
     k.options.limits.absolute_paths |= o->absolute_paths;
     k.options.skipped = o->skipped;

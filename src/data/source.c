@@ -54,6 +54,7 @@ void sl_source_defaults(struct sl_source_options *o)
         .block_samples = 1024,
         .block_bytes = (size_t)256 << 20,
         .rebalance_repeat = 2,
+        .n_lanes = 1,
     };
     sl_data_limits_defaults(&o->limits);
 }
@@ -67,6 +68,8 @@ static sl_status check_options(const struct sl_source_options *o, sl_error *err)
     if (o->rebalance_repeat < 1 || o->rebalance_repeat > MAX_REPEAT || !(o->rebalance_below >= 0))
         return sl_fail(err, SL_ERR_ARGUMENT, "%s: rare samples repeated %d times is outside 1 to %d", o->name,
                        o->rebalance_repeat, MAX_REPEAT);
+    if (o->n_lanes < 1 || o->lane < 0 || o->lane >= o->n_lanes)
+        return sl_fail(err, SL_ERR_ARGUMENT, "%s: there is no lane %d of %d", o->name, o->lane, o->n_lanes);
     return SL_OK;
 }
 
@@ -227,6 +230,9 @@ static sl_status make_order(struct sl_source *s, sl_error *err)
     if (n > SL_MAX_ROWS)
         return sl_fail(err, SL_ERR_UNSUPPORTED, "%s has more than %zu rows in an epoch", s->name, SL_MAX_ROWS);
     s->n_order = (size_t)n;
+    if (!s->streamed && s->n_order < (size_t)s->options.n_lanes)
+        return sl_fail(err, SL_ERR_ARGUMENT, "%s: %zu rows are too few for %d lanes", s->name, s->n_order,
+                       s->options.n_lanes);
     s->order = sl_alloc_array(s->n_order, sizeof *s->order);
     if (!s->order) return sl_fail(err, SL_ERR_MEMORY, "no memory for the order of %zu rows", s->n_order);
     begin_epoch(s);
@@ -395,11 +401,23 @@ static sl_status find_sample(struct sl_source *s, bool *found, sl_error *err)
     return SL_OK;
 }
 
+/* True when the sample at the present place belongs to this source's lane. A shard's first sample does not always go to
+ * the first lane, as shards may be short. */
+static bool in_lane(const struct sl_source *s)
+{
+    return (s->at.shard + s->at.index) % (uint64_t)s->options.n_lanes == (uint64_t)s->options.lane;
+}
+
 static sl_status next_streamed(struct sl_source *s, struct sl_sample *sample, bool *drawn, sl_error *err)
 {
-    sl_status status = find_sample(s, drawn, err);
-    if (status || !*drawn) return status;
     struct block *b = &s->block;
+    sl_status status = find_sample(s, drawn, err);
+    while (!status && *drawn && !in_lane(s)) {
+        b->next++;
+        s->at.index++;
+        status = find_sample(s, drawn, err);
+    }
+    if (status || !*drawn) return status;
     sl_sample_share(&b->samples[b->order[b->next]], sample);
     b->next++;
     s->at.index++;
@@ -412,6 +430,10 @@ static void next_row(struct sl_source *s, struct sl_sample *sample, bool *drawn)
     while (!*drawn && s->at.index < s->n_order) {
         sl_skip_reason reason;
         sl_error why = {0};
+        if (!in_lane(s)) {
+            s->at.index++;
+            continue;
+        }
         *drawn = !read_row(s, s->order[s->at.index++], sample, &reason, &why);
         if (*drawn) break;
         sl_shard_skip(&s->reader, reason, why.message);

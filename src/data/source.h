@@ -29,13 +29,14 @@ struct sl_source_options {
     size_t block_bytes;     /* streamed: a block ends with the sample that brings it to so many bytes */
     double rebalance_below; /* domains rarer than this times the mean are repeated; 0: none */
     int rebalance_repeat;   /* so often does each of their samples occur in an epoch */
+    int lane, n_lanes;      /* every n_lanes-th sample of the order, from the lane-th; 0, 1: all */
     struct sl_data_limits limits;
     struct sl_skipped *skipped; /* borrowed for the life of the source; may be NULL */
 };
 
 /*
  * Fills in: shuffled, media checked, blocks of 1024 samples or 256 MiB, no rebalancing (repeat 2 when it is switched
- * on), the usual limits.
+ * on), one lane, the usual limits.
  */
 void sl_source_defaults(struct sl_source_options *o);
 

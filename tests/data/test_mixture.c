@@ -351,6 +351,39 @@ static void test_a_path_is_a_mixture_file_or_a_dataset(void **state)
     assert_int_equal(sl_mixture_open(test_temp_path("absent"), &o, &m, &err), SL_ERR_IO);
 }
 
+static void test_lanes_share_every_epoch_without_overlap(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"b.jsonl", "s.tar.gz"};
+    static const int rows[] = {8, 7};
+    for (int f = 0; f < 2; f++) {
+        uint64_t ids[64];
+        int n = 0;
+        for (int lane = 0; lane < 3; lane++) {
+            struct sl_mixture_options o;
+            struct sl_mixture *m;
+            char json[100];
+            sl_mixture_defaults(&o);
+            o.epochs = 2;
+            o.lane = lane;
+            o.n_lanes = 3;
+            snprintf(json, sizeof json, "{\"sources\":[{\"name\":\"x\",\"path\":\"%s\"}]}", files[f]);
+            assert_sl_ok(try_open(json, &o, &m), &err);
+            for (struct drawn d = draw(m); d.source >= 0; d = draw(m)) ids[n++] = d.id + d.epoch;
+            sl_mixture_close(&m);
+        }
+        assert_int_equal(n, 2 * rows[f]);
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < i; k++) assert_true(ids[i] != ids[k]);
+    }
+    struct sl_mixture_options few;
+    struct sl_mixture *m;
+    sl_mixture_defaults(&few);
+    few.n_lanes = 4;
+    assert_int_equal(try_open("{\"sources\":[{\"name\":\"x\",\"path\":\"c.jsonl\"}]}", &few, &m), SL_ERR_ARGUMENT);
+    assert_non_null(strstr(err.message, "x: 3 rows are too few for 4 lanes"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_positions_of_other_data_are_refused),
         cmocka_unit_test(test_other_weights_begin_new_proportions),
         cmocka_unit_test(test_wrong_mixture_files_name_the_key),
+        cmocka_unit_test(test_lanes_share_every_epoch_without_overlap),
         cmocka_unit_test(test_a_path_is_a_mixture_file_or_a_dataset),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
