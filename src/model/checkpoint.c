@@ -27,8 +27,10 @@ static const struct {
 struct loader {
     sl_model *model;
     const sl_safetensors *file;
-    bool *used;    /* (count of file), by position */
-    float *values; /* one group of the largest row */
+    bool *used;       /* (count of file), by position */
+    float *values;    /* one group of the largest row */
+    unsigned modules; /* rows of these are filled */
+    bool in_parts;    /* other tensors in the file are fine */
     sl_error *err;
 };
 
@@ -148,6 +150,7 @@ static sl_status load_row(struct loader *l, sl_weight_row *r)
     if (t) return load_whole(l, r, t);
     for (size_t i = 0; i < sizeof split_names / sizeof *split_names; i++)
         if (ends_with(r->name, split_names[i].fused)) return load_split(l, r, i);
+    if (l->in_parts && r->module > SL_MODULE_DECODER) return SL_OK;
     if (r->role != SL_ROLE_BUFFER) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", r->name);
     /* Checkpoints trained without a selection bias mean zeros. */
     memset(r->w.value, 0, (size_t)sl_weight_row_numel(r) * sizeof(float));
@@ -158,13 +161,12 @@ static sl_status load_rows(struct loader *l)
 {
     sl_weights *w = &l->model->weights;
     for (int i = 0; i < w->n_rows; i++) {
-        unsigned modules = l->model->plan.modules;
-        if (modules && !(modules & (1u << w->rows[i].module))) continue;
+        if (!(l->modules & (1u << w->rows[i].module))) continue;
         sl_status s = load_row(l, &w->rows[i]);
         if (s != SL_OK) return s;
         if (w->rows[i].w.grad) memset(w->rows[i].w.grad, 0, (size_t)sl_weight_row_numel(&w->rows[i]) * sizeof(float));
     }
-    if (l->model->plan.modules) return SL_OK;
+    if (l->in_parts) return SL_OK;
     for (size_t i = 0; i < sl_safetensors_count(l->file); i++) {
         const file_tensor *t = sl_safetensors_at(l->file, i);
         if (!l->used[i])
@@ -173,11 +175,24 @@ static sl_status load_rows(struct loader *l)
     return SL_OK;
 }
 
+/* Returns the mask of modules of which the file has at least one tensor. */
+static unsigned modules_in(struct loader *l)
+{
+    unsigned found = 0;
+    for (int i = 0; i < l->model->weights.n_rows; i++) {
+        const sl_weight_row *r = &l->model->weights.rows[i];
+        /* A vector is never kept in parts, and every module has some. */
+        if (r->role == SL_ROLE_VECTOR && find(l, r->name)) found |= 1u << r->module;
+    }
+    return found;
+}
+
 /*
- * Fills the weights from dir. Tensors must have the model's shapes; missing, misshapen and unknown ones are errors
- * that name the tensor, what was expected and what was found.
+ * Fills the weights from dir: of the modules in the mask that it has, *loaded, or with loaded NULL all of them, which
+ * it must have and nothing else. Missing, misshapen and unknown tensors are errors that name the tensor, what was
+ * expected and what was found.
  */
-static sl_status load_weights(sl_model *m, const char *dir, sl_error *err)
+static sl_status load_weights(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err)
 {
     sl_safetensors *file = NULL;
     sl_status s = sl_safetensors_open(dir, &file, err);
@@ -192,12 +207,16 @@ static sl_status load_weights(sl_model *m, const char *dir, sl_error *err)
         .file = file,
         .used = sl_alloc_array(sl_safetensors_count(file), sizeof(bool)),
         .values = malloc(most * sizeof(float)),
+        .modules = modules,
+        .in_parts = loaded || m->plan.modules,
         .err = err,
     };
-    if (!l.used || !l.values)
+    if (!l.used || !l.values) {
         s = sl_fail(err, SL_ERR_MEMORY, "out of memory while loading");
-    else
+    } else {
+        if (loaded) *loaded = l.modules &= modules_in(&l);
         s = load_rows(&l);
+    }
     if (s != SL_OK) sl_fail_context(err, s, "%s", dir);
     free(l.used);
     free(l.values);
@@ -211,7 +230,7 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
     sl_status s = sl_config_load(dir, &config, err);
     if (s == SL_OK) s = sl_model_new(&config, plan, false, out, err);
     if (s != SL_OK) return s;
-    s = load_weights(*out, dir, err);
+    s = load_weights(*out, dir, plan->modules ? plan->modules : ~0u, NULL, err);
     if (s != SL_OK) {
         sl_model_free(*out);
         *out = NULL;
@@ -219,13 +238,12 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
     return s;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
-
-/* The checkpoint holds the modules that the model has. */
-static bool is_saved(const sl_model *m, const sl_weight_row *r)
+sl_status sl_model_load(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err)
 {
-    return !m->plan.modules || (m->plan.modules & (1u << r->module));
+    return load_weights(m, dir, modules, loaded, err);
 }
+
+/* --- writing ---------------------------------------------------------------------------------------------------- */
 
 /* Vectors stay f32: they are a thousandth of the file. */
 static sl_dtype saved_type(const sl_weight_row *r, sl_dtype type)
@@ -237,7 +255,7 @@ static sl_status declare_rows(const sl_model *m, sl_safetensors_writer *w, sl_dt
 {
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        if (!is_saved(m, r) || (saved_type(r, type) == SL_F32) != f32) continue;
+        if (!sl_model_has(m, r->module) || (saved_type(r, type) == SL_F32) != f32) continue;
         int64_t dims[3] = {r->w.groups, r->w.n, r->w.k};
         sl_status s =
             sl_safetensors_writer_declare(w, r->name, saved_type(r, type), r->n_dims, dims + 3 - r->n_dims, err);
@@ -278,7 +296,7 @@ static sl_status save_weights(const sl_model *m, const char *dir, sl_dtype type,
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < m->weights.n_rows; i++) {
             const sl_weight_row *r = &m->weights.rows[i];
-            if (is_saved(m, r) && (saved_type(r, type) == SL_F32) == (pass == 0))
+            if (sl_model_has(m, r->module) && (saved_type(r, type) == SL_F32) == (pass == 0))
                 write_row(m, r, saved_type(r, type), w);
         }
     return sl_safetensors_writer_commit(&w, err);
@@ -288,7 +306,7 @@ sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_
 {
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        if (is_saved(m, r) && (!r->w.value || r->w.value_type != SL_F32))
+        if (sl_model_has(m, r->module) && (!r->w.value || r->w.value_type != SL_F32))
             return sl_fail(err, SL_ERR_ARGUMENT, "tensor %s has no f32 master: only a model in training can be saved",
                            r->name);
     }

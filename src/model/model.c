@@ -38,6 +38,11 @@ void sl_model_free(sl_model *m)
     free(m);
 }
 
+bool sl_model_has(const sl_model *m, sl_module module)
+{
+    return m->plan.modules == 0 || (m->plan.modules >> module) & 1;
+}
+
 sl_status sl_model_init(sl_model *m, uint64_t seed, sl_error *err)
 {
     return sl_weights_init(&m->weights, &m->config, &m->plan, seed, err);

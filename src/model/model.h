@@ -38,8 +38,19 @@ sl_status sl_model_init(sl_model *m, uint64_t seed, sl_error *err);
 sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **out, sl_error *err);
 
 /*
+ * Fills the rows of the modules in the mask from the checkpoint in DIR, whatever else it holds, and repacks them; for
+ * starting a stage from parts of others. A module of which the checkpoint has no tensor is left as it is and is not in
+ * *loaded. Of the VLM's own modules every tensor must then be there; later ones (heads of a stage) keep what the
+ * checkpoint does not have. Shapes must fit, as in sl_model_open.
+ */
+sl_status sl_model_load(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err);
+
+/* True when the module exists in this model. */
+bool sl_model_has(const sl_model *m, sl_module module);
+
+/*
  * Writes config.json, generation_config.json and model.safetensors (sharded past shard_bytes; 0: one file) into DIR,
- * as type SL_F32 or SL_BF16. Needs the f32 masters, so every module must be trainable.
+ * as type SL_F32 or SL_BF16: the modules that exist. Needs the f32 masters: those of a model in training.
  */
 sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_t shard_bytes, sl_error *err);
 
