@@ -32,6 +32,7 @@ typedef enum sl_status {
     SL_ERR_FORMAT = -3,      /* a file's contents are malformed */
     SL_ERR_MEMORY = -4,      /* out of memory, or past a stated ceiling */
     SL_ERR_UNSUPPORTED = -5, /* well formed, but not something this build can do */
+    SL_ERR_BUSY = -6,        /* everything is in use: the same call may succeed later */
 } sl_status;
 
 /*

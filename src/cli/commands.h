@@ -5,6 +5,7 @@
 #define SL_CLI_COMMANDS_H
 
 /* Each runs one subcommand: argv[0] is its name; returns an exit code of cli.h. */
+int sl_cmd_ask(int argc, char **argv);
 int sl_cmd_bench(int argc, char **argv);
 int sl_cmd_data(int argc, char **argv);
 int sl_cmd_info(int argc, char **argv);

@@ -13,6 +13,7 @@
 static int print_version(int argc, char **argv);
 
 static const struct sl_cli_command commands[] = {
+    {"ask", "answer a question about pictures or a video", sl_cmd_ask},
     {"bench", "speed on this machine, as rates and as fractions of measured limits", sl_cmd_bench},
     {"data", "look at training data and count it", sl_cmd_data},
     {"info", "parameters, memory and FLOPs of a model or configuration", sl_cmd_info},

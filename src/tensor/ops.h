@@ -112,7 +112,8 @@ typedef struct sl_attention_grad {
 /*
  * Causal attention of n new tokens of one or more sequences against a paged key-value cache that already holds the
  * new tokens. Pages hold page_size tokens each; the rows of token t of a sequence are in page
- * page_table[s][t / page_size], row t % page_size. A page is (page_size, n_kv_heads, head_dim) of dt.
+ * page_table[s][t / page_size], row t % page_size. A page is (page_size, n_kv_heads, head_dim) of dt; with int8, of
+ * int8 with an f32 scale for each (token, head), (page_size, n_kv_heads), behind them: absmax / 127.
  */
 typedef struct sl_attention_paged {
     sl_dtype dt;
@@ -123,6 +124,7 @@ typedef struct sl_attention_paged {
     void *const *k_pages, *const *v_pages; /* page number -> page */
     const int32_t *const *page_table;      /* (n_seqs): page numbers of each sequence */
     int page_size;
+    bool int8;                 /* what pages hold */
     const int32_t *cu_seqlens; /* (n_seqs + 1): the rows of q of each sequence */
     const int32_t *lengths;    /* (n_seqs): tokens in the cache, the new ones included */
     int n_seqs;
