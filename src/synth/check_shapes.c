@@ -187,7 +187,8 @@ static double share_inside(const double a[3][3], const double at[3], const doubl
 {
     int inside = 0;
     for (int i = 0; i < GRID_3D * GRID_3D * GRID_3D; i++) {
-        double s[3] = {i % GRID_3D, i / GRID_3D % GRID_3D, i / (GRID_3D * GRID_3D)}, d[3];
+        const int step[3] = {i % GRID_3D, i / GRID_3D % GRID_3D, i / (GRID_3D * GRID_3D)};
+        double s[3] = {step[0], step[1], step[2]}, d[3];
         for (int c = 0; c < 3; c++) {
             d[c] = at[c] - centre[c];
             for (int k = 0; k < 3; k++) d[c] += a[k][c] * ((2 * s[k] + 1) / GRID_3D - 1);
