@@ -166,6 +166,7 @@ static int cmd_show(int argc, char **argv)
 int sl_cmd_data(int argc, char **argv)
 {
     static const struct sl_cli_command commands[] = {
+        {"make", "training data from a recipe, with exact ground truth", sl_cmd_data_make},
         {"show", "an HTML sheet of samples with their ground truth drawn in", cmd_show},
         {"stats", "counts, lengths, picture sizes, and how full packed sequences are", sl_cmd_data_stats},
     };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct sl_synth_family *const families[] = {
-    NULL, /* ends the table */
+    &sl_family_scenes, NULL, /* ends the table */
 };
 
 int sl_synth_n_families(void)

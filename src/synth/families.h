@@ -6,4 +6,6 @@
 
 #include "synth/synth.h"
 
+extern const struct sl_synth_family sl_family_scenes;
+
 #endif

@@ -1,0 +1,22 @@
+/*
+ * scenes.h: between the files of the family "scenes".
+ */
+#ifndef SL_SYNTH_SCENES_H
+#define SL_SYNTH_SCENES_H
+
+#include "synth/scene_words.h"
+
+/* Each makes a sample of its task: scene, picture, question, answer, truth. */
+sl_status sl_scenes_caption(struct sl_scene_task *t, bool dense);
+sl_status sl_scenes_document(struct sl_scene_task *t);
+sl_status sl_scenes_yes_no(struct sl_scene_task *t);
+sl_status sl_scenes_question(struct sl_scene_task *t, bool choice);
+sl_status sl_scenes_absent(struct sl_scene_task *t);
+
+/* Returns what a scene of the request's level has: number of objects, sizes, textures, colours, overlap. */
+struct sl_scene_options sl_scenes_options(const struct sl_synth_request *r);
+
+/* Lists what is in the scene as a reasoning, "I see: a red star at the top, ...". */
+void sl_scenes_think_list(struct sl_scene_task *t);
+
+#endif
