@@ -136,10 +136,12 @@ double sl_fn_cosine_loss(sl_ctx *ctx, sl_tensor *x, const float *target, const f
 typedef struct sl_contrast {
     const int32_t *image_labels, *text_labels; /* equal labels are positive pairs */
     float scale, bias;                         /* z = scale * cosine + bias */
+    float unit;                                /* the sum over images is divided by it; 0: by their number */
     double *d_scale, *d_bias;                  /* added to, or NULL */
 } sl_contrast;
 
-/* Mean over images of sum_j softplus(-+z_ij); images (n, cols) and texts (m, cols) are unit rows; a root. */
+/* Sum over images of sum_j softplus(-+z_ij), by the unit; images (n, cols) and texts (m, cols) are unit rows; a root.
+ */
 double sl_fn_contrastive(sl_ctx *ctx, sl_tensor *images, sl_tensor *texts, const sl_contrast *how);
 
 #endif

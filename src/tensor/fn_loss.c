@@ -29,21 +29,21 @@ static void chunk_loss(const struct cross_entropy *c, int64_t first, int64_t row
 {
     sl_ctx *ctx = c->ctx;
     sl_dtype dt = c->x->dtype;
-    if (c->targets) {
-        SL_RUN(ctx, cross_entropy, dt, rows, c->head->n, c->logits, c->targets->ids + first,
-               c->targets->weights + first, c->row_loss + first, c->d_logits);
+    const sl_distributions *d = c->distributions;
+    if (d) {
+        sl_sparse_targets t = {
+            .cu_labels = d->cu_labels + first,
+            .labels = d->labels,
+            .shares = d->shares,
+            .row_weights = d->weights + first,
+            .first = c->first_label,
+            .shift = c->shift,
+        };
+        SL_RUN(ctx, sparse_cross_entropy, dt, rows, c->head->n, c->logits, &t, c->row_loss + first, c->d_logits);
         return;
     }
-    const sl_distributions *d = c->distributions;
-    sl_sparse_targets t = {
-        .cu_labels = d->cu_labels + first,
-        .labels = d->labels,
-        .shares = d->shares,
-        .row_weights = d->weights + first,
-        .first = c->first_label,
-        .shift = c->shift,
-    };
-    SL_RUN(ctx, sparse_cross_entropy, dt, rows, c->head->n, c->logits, &t, c->row_loss + first, c->d_logits);
+    SL_RUN(ctx, cross_entropy, dt, rows, c->head->n, c->logits, c->targets->ids + first, c->targets->weights + first,
+           c->row_loss + first, c->d_logits);
 }
 
 /* Rows first .. first + rows: logits, loss, and with gradients dx = d_logits W and dW += d_logits^T x. */
@@ -144,6 +144,7 @@ double sl_fn_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, con
 double sl_fn_sparse_cross_entropy(sl_ctx *ctx, sl_tensor *x, const sl_weight *head, const sl_distributions *targets)
 {
     if (ctx->failed || !x) return 0;
+    SL_CHECK(targets);
     struct cross_entropy c = {.ctx = ctx, .head = head, .distributions = targets, .x = x};
     return cross_entropy_loss(ctx, &c);
 }
@@ -209,8 +210,8 @@ double sl_fn_contrastive(sl_ctx *ctx, sl_tensor *images, sl_tensor *texts, const
     SL_RUN(ctx, gemm, &product);
     ctx->flops += 2.0 * (double)n * (double)m * (double)cols;
     double sums[2] = {0};
-    SL_RUN(ctx, sigmoid_contrastive, n, m, sims, how->image_labels, how->text_labels, how->scale, how->bias, (float)n,
-           row_loss, sums);
+    SL_RUN(ctx, sigmoid_contrastive, n, m, sims, how->image_labels, how->text_labels, how->scale, how->bias,
+           how->unit > 0 ? how->unit : (float)n, row_loss, sums);
     if (how->d_scale) *how->d_scale += sums[0];
     if (how->d_bias) *how->d_bias += sums[1];
     if (ctx->tape) {

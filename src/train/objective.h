@@ -94,4 +94,7 @@ const sl_objective *sl_objective_find(const char *name, sl_error *err);
 extern const sl_objective sl_objective_text, sl_objective_stage0, sl_objective_stage1, sl_objective_stage2,
     sl_objective_sft;
 
+/* Seed-ViT's own pretraining: masked patches, pictures and captions, and videos, sounds and captions. */
+extern const sl_objective sl_objective_vit_mim, sl_objective_vit_contrastive;
+
 #endif

@@ -119,7 +119,7 @@ static void check_contrast(struct golden *g)
     compare_loss(g, "loss.superclass", sl_fn_sparse_cross_entropy(ctx, u, p->superclass, &d));
     double sums[2] = {0};
     float scale = expf(*(float *)p->logit_scale->value), bias = *(float *)p->logit_bias->value;
-    sl_contrast how = {data(g, "labels"), data(g, "labels"), scale, bias, &sums[0], &sums[1]};
+    sl_contrast how = {data(g, "labels"), data(g, "labels"), scale, bias, 0, &sums[0], &sums[1]};
     sl_tensor *unit_u = sl_fn_l2norm(ctx, u, 1e-8f), *unit_v = sl_fn_l2norm(ctx, v, 1e-8f);
     compare_loss(g, "loss.contrast", sl_fn_contrastive(ctx, unit_u, unit_v, &how));
     p->logit_scale->grad[0] += (float)(sums[0] * scale);

@@ -124,7 +124,7 @@ static void test_contrastive_gradients_match_central_differences(void **state)
             t[k]->needs_grad = true;
             unit[k] = sl_fn_l2norm(ctx, t[k], 1e-6f);
         }
-        sl_contrast how = {labels, labels, 5, -2, pass ? NULL : &d_scale, pass ? NULL : &d_bias};
+        sl_contrast how = {labels, labels, 5, -2, 0, pass ? NULL : &d_scale, pass ? NULL : &d_bias};
         double loss = sl_fn_contrastive(ctx, unit[0], unit[1], &how);
         sl_tape_backward(ctx);
         for (int k = 0; k < 2 && !pass; k++) memcpy(grad[k], t[k]->grad->data, sizeof grad[k]);
