@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct sl_synth_family *const families[] = {
-    &sl_family_scenes, NULL, /* ends the table */
+    &sl_family_scenes, &sl_family_text, NULL, /* ends the table */
 };
 
 int sl_synth_n_families(void)

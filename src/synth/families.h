@@ -7,5 +7,7 @@
 #include "synth/synth.h"
 
 extern const struct sl_synth_family sl_family_scenes;
+/* Plain text and talk: text.c. */
+extern const struct sl_synth_family sl_family_text;
 
 #endif
