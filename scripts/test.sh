@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/.."
 scripts/packages.sh build test || exit 1
+scripts/openai-client.sh
 jobs=$(nproc)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -18,6 +18,7 @@ static const struct sl_cli_command commands[] = {
     {"data", "look at training data and count it", sl_cmd_data},
     {"info", "parameters, memory and FLOPs of a model or configuration", sl_cmd_info},
     {"logits", "write what the model computes, to compare with other implementations", sl_cmd_logits},
+    {"serve", "an OpenAI-compatible server and a web page", sl_cmd_serve},
     {"tokenizer", "train a tokenizer, encode and decode text", sl_cmd_tokenizer},
     {"version", "version, the kernels chosen for this processor, and why", print_version},
 };

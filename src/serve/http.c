@@ -430,10 +430,11 @@ static int listen_on(const struct addrinfo *a, const struct sl_http_options *o, 
     }
     struct sockaddr_storage bound;
     socklen_t len = sizeof bound;
+    char service[16] = "";
     *port = o->port;
-    if (!getsockname(fd, (struct sockaddr *)&bound, &len)) {
-        *port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                  : ((struct sockaddr_in *)&bound)->sin_port);
+    if (!getsockname(fd, (struct sockaddr *)&bound, &len) &&
+        !getnameinfo((struct sockaddr *)&bound, len, NULL, 0, service, sizeof service, NI_NUMERICSERV)) {
+        *port = (int)strtol(service, NULL, 10);
     }
     return fd;
 }
