@@ -5,9 +5,14 @@
 
 #include <string.h>
 
+/* clang-format off */
 static const struct sl_synth_family *const families[] = {
-    &sl_family_scenes, &sl_family_text, NULL, /* ends the table */
+    &sl_family_scenes,
+    &sl_family_grounding,
+    &sl_family_text,
+    NULL, /* ends the table */
 };
+/* clang-format on */
 
 int sl_synth_n_families(void)
 {

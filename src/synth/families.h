@@ -6,7 +6,9 @@
 
 #include "synth/synth.h"
 
+/* Composed scenes, and where things are in them: scenes.c, grounding.c. */
 extern const struct sl_synth_family sl_family_scenes;
+extern const struct sl_synth_family sl_family_grounding;
 /* Plain text and talk: text.c. */
 extern const struct sl_synth_family sl_family_text;
 

@@ -58,10 +58,9 @@ static bool is_seen_on(const struct sl_scene *s, int colour)
     return distance_of(s->ground, c) > 0.17 && distance_of(s->ground2, c) > 0.17;
 }
 
-/* A quarter of all pairs of kind and colour are for held-out samples only: they test putting known things together. */
-static bool is_allowed(const struct sl_synth_request *r, const struct sl_scene_object *o)
+bool sl_scene_allows(const struct sl_synth_request *r, int kind, int colour)
 {
-    return r->split == SL_SYNTH_HELD_OUT || (o->kind * 5 + o->colour * 3) % 8 != 3;
+    return r->split == SL_SYNTH_HELD_OUT || (kind * 5 + colour * 3) % 8 != 3;
 }
 
 /* --- objects -------------------------------------------------------------------------------------------------- */
@@ -83,7 +82,7 @@ static bool choose_object(const struct sl_synth_request *r, const struct sl_scen
         if ((int)x->size < 0)
             x->size = o->sizes ? (sl_object_size)sl_synth_int(r, 0, SL_N_OBJECT_SIZES - 1) : SL_SIZE_MEDIUM;
         if (!is_seen_on(s, x->colour)) continue;
-        if (wanted || (is_allowed(r, x) && !(o->refuses && o->refuses(o->arg, x)))) return true;
+        if (sl_scene_allows(r, x->kind, x->colour) && (wanted || !o->refuses || !o->refuses(o->arg, x))) return true;
     }
     return false;
 }

@@ -75,6 +75,12 @@ struct sl_scene_options {
     const void *arg;
 };
 
+/*
+ * True when the request's split may show this kind in this colour: an eighth of all pairs is for held-out samples only,
+ * which so test putting known things together. Wanted objects must be allowed too.
+ */
+bool sl_scene_allows(const struct sl_synth_request *r, int kind, int colour);
+
 /* What drawing keeps between scenes. */
 struct sl_scene_brush;
 

@@ -1,0 +1,54 @@
+/*
+ * grounding.h: between the files of the family "grounding".
+ */
+#ifndef SL_SYNTH_GROUNDING_H
+#define SL_SYNTH_GROUNDING_H
+
+#include "synth/scene_words.h"
+
+enum { SL_GROUNDING_MAX_TARGETS = 64 };
+
+/* Objects of the present scene that a question means, from left to right. */
+struct sl_targets {
+    int n;
+    int items[SL_GROUNDING_MAX_TARGETS]; /* indices of the scene's objects */
+};
+
+/* Each makes a sample of its task. */
+sl_status sl_grounding_one(struct sl_scene_task *t, bool point);
+sl_status sl_grounding_many(struct sl_scene_task *t, bool point);
+sl_status sl_grounding_refer(struct sl_scene_task *t);
+sl_status sl_grounding_describe(struct sl_scene_task *t);
+sl_status sl_grounding_count(struct sl_scene_task *t, bool point);
+
+/* Returns what a scene of the request's level has. */
+struct sl_scene_options sl_grounding_options(const struct sl_synth_request *r);
+
+/* Collects the objects that are as like, from left to right; at most SL_GROUNDING_MAX_TARGETS. */
+void sl_grounding_find(const struct sl_scene *s, const struct sl_scene_object *like, struct sl_targets *out);
+
+/* Adds the boxes, or a point on each, to the answer. */
+sl_status sl_grounding_answer(struct sl_scene_task *t, const struct sl_targets *targets, bool point);
+
+/* Returns an array of the targets' boxes as truths have them. */
+json_t *sl_grounding_boxes(const struct sl_scene *s, const struct sl_targets *targets);
+
+/* Sets the truth of an answer by sl_grounding_answer. */
+void sl_grounding_truth(struct sl_scene_task *t, const struct sl_targets *targets, bool point);
+
+/* Writes where an object is as a reasoning says it, "(120, 340)". */
+void sl_grounding_think_at(struct sl_scene_task *t, const struct sl_scene_object *o);
+
+/*
+ * Draws a description: a kind, a colour or both, allowed in the split. What else is in the scene must not be as like,
+ * or nearly: see sl_grounding_confuses.
+ */
+struct sl_scene_object sl_grounding_description(const struct sl_synth_request *r, bool both, bool similar);
+
+/* True when o is as *arg (a description), or of a colour that some call the same. For struct sl_scene_options. */
+bool sl_grounding_confuses(const void *arg, const struct sl_scene_object *o);
+
+/* Writes a description as the plural "stars", "red stars", "red objects", or the singular. */
+const char *sl_grounding_name(const struct sl_scene_object *like, bool plural, char out[SL_MAX_SAID]);
+
+#endif
