@@ -217,3 +217,30 @@ const char *toy_model_dir(void)
     sl_tokenizer_free(&t);
     return dir;
 }
+
+const char *toy_towers_dir(sl_ops *ops)
+{
+    static char dir[256];
+    struct sl_tokenizer *tokenizer;
+    sl_model *model;
+    sl_error err = {0};
+    char path[300];
+    snprintf(dir, sizeof dir, "%s", test_temp_path("towers"));
+    assert_sl_ok(sl_tokenizer_load(toy_model_dir(), &tokenizer, &err), &err);
+    sl_config c;
+    assert_sl_ok(sl_config_load(toy_model_dir(), &c, &err), &err);
+    sl_config_add_pretrain(&c, 0, true, false);
+    c.pretrain.embed = TOY_EMBED;
+    sl_weight_plan plan = {
+        .ops = ops, .dt = SL_F32, .trainable = 1 << SL_MODULE_VIT | 1 << SL_MODULE_PRETRAIN | 1 << SL_MODULE_TEXT};
+    plan.modules = plan.trainable;
+    assert_sl_ok(sl_model_new(&c, &plan, false, &model, &err), &err);
+    assert_sl_ok(sl_model_init(model, 4, &err), &err);
+    assert_sl_ok(sl_dir_make(dir, &err), &err);
+    assert_sl_ok(sl_model_save(model, dir, SL_F32, 0, &err), &err);
+    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
+    assert_sl_ok(sl_tokenizer_save(tokenizer, path, &err), &err);
+    sl_model_free(model);
+    sl_tokenizer_free(&tokenizer);
+    return dir;
+}

@@ -7,6 +7,7 @@
 
 #include "media/picture.h"
 #include "model/config.h"
+#include "tensor/ops.h"
 
 /* What it learnt. Questions about a picture expect one of toy_picture; the others none. */
 #define TOY_COLOUR "Which colour is it?"            /* picture 0: "red", 1: "blue" */
@@ -20,6 +21,11 @@
 
 /* Trains the model, writes it into a folder under the temporary one and returns that; the same at every call. */
 const char *toy_model_dir(void);
+
+enum { TOY_EMBED = 64 };
+
+/* A folder with the toy's tokenizer and the towers of a contrastive stage at their initial weights, TOY_EMBED wide. */
+const char *toy_towers_dir(sl_ops *ops);
 
 /* Its configuration. */
 sl_config toy_config(int vocab);

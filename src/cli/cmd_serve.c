@@ -5,7 +5,9 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/engine_arg.h"
+#include "cli/model_arg.h"
 #include "serve/server.h"
+#include "tensor/cpu/cpu.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@
 
 struct serve_options {
     struct sl_cli_engine engine;
-    const char *host, *name, *keys, *cors;
+    const char *host, *name, *keys, *cors, *embed;
     int64_t port, workers, max_requests, max_body_mb, media_memory_mb;
     double drain, media_seconds;
     bool page, fetch, fetch_private, think, quiet;
@@ -78,11 +80,24 @@ static int serve(const struct serve_options *o, sl_engine *engine, const sl_serv
     return asked ? SL_EXIT_OK : sl_cli_failed("serve", "the engine failed; see above");
 }
 
+/* Opens the towers for embeddings: of the folder given, or of the model itself when it has them. */
+static sl_status open_embedder(const struct serve_options *o, sl_ops **ops, sl_embedder **out, sl_error *err)
+{
+    const char *dir = o->embed ? o->embed : sl_cli_model_dir(o->engine.model, err);
+    sl_config config;
+    if (!dir) return SL_ERR_ARGUMENT;
+    if (!o->embed && (sl_cli_model_config(dir, &config, err) || config.pretrain.embed == 0)) return SL_OK;
+    sl_status s = sl_cpu_ops_default((int)o->engine.threads, ops, err);
+    return s ? s : sl_embedder_open(dir, *ops, SL_BF16, out, err);
+}
+
 static int run(const struct serve_options *o)
 {
     struct sl_media_pool_options po;
     struct sl_media_pool *pool = NULL;
     sl_engine *engine = NULL;
+    sl_embedder *embedder = NULL;
+    sl_ops *ops = NULL;
     struct sl_log log;
     sl_server_options so;
     sl_error err = {0};
@@ -94,12 +109,16 @@ static int run(const struct serve_options *o)
     po.max_memory = (size_t)o->media_memory_mb << 20;
     po.deadline_seconds = o->media_seconds;
     /* The workers come first: they are forked, and after the model there are threads. */
-    if (sl_media_pool_new(&po, &pool, &err) || sl_cli_engine_open(&o->engine, &engine, &err)) {
+    if (sl_media_pool_new(&po, &pool, &err) || sl_cli_engine_open(&o->engine, &engine, &err) ||
+        open_embedder(o, &ops, &embedder, &err)) {
         rc = sl_cli_failed("serve", "%s", err.message);
     } else {
         fill_server(o, pool, &log, &so);
+        so.embedder = embedder;
         rc = serve(o, engine, &so);
     }
+    sl_embedder_close(&embedder);
+    sl_cpu_ops_free(ops);
     sl_engine_free(engine);
     sl_media_pool_free(&pool);
     return rc;
@@ -132,6 +151,10 @@ int sl_cmd_serve(int argc, char **argv)
          .arg = "FILE",
          .help = "API keys: a line each, KEY [REQUESTS [TOKENS]] a minute",
          .string = &o.keys},
+        {.name = "embed",
+         .arg = "DIR",
+         .help = "checkpoint with contrastive towers, for embeddings (default: MODEL)",
+         .string = &o.embed},
         {.name = "cors", .arg = "ORIGIN", .help = "lets web pages of this origin ask", .string = &o.cors},
         {.name = "page", .help = "the web page at /", .flag = &o.page},
         {.name = "think", .help = "reason first when a request does not say", .flag = &o.think},

@@ -22,7 +22,8 @@ struct sl_server {
     char *name;           /* of the model */
     int64_t created;      /* seconds since 1970 */
     pthread_t driver;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t embedding; /* one embedding at a time */
+    pthread_mutex_t lock;      /* of what follows */
     bool stopping, failed;
     char error[512]; /* of the engine, once failed */
 };
@@ -172,6 +173,8 @@ void sl_api_chat_completions(struct sl_api_call *call);
 void sl_api_completions(struct sl_api_call *call);
 /* POST /v1/responses. */
 void sl_api_responses(struct sl_api_call *call);
+/* POST /v1/embeddings. */
+void sl_api_embeddings(struct sl_api_call *call);
 /* GET /v1/models, and one of them. */
 void sl_api_models(struct sl_api_call *call);
 /* GET /health. */

@@ -36,6 +36,7 @@ static const struct route {
     {"POST", "/v1/chat/completions", sl_api_chat_completions, false},
     {"POST", "/v1/completions", sl_api_completions, false},
     {"POST", "/v1/responses", sl_api_responses, false},
+    {"POST", "/v1/embeddings", sl_api_embeddings, false},
     {"GET", "/v1/models", sl_api_models, false},
     {"GET", "/v1/models/", sl_api_models, false},
     {"GET", "/health", sl_api_health, true},
@@ -224,6 +225,7 @@ static void server_free(struct sl_server *s)
     sl_keys_free(&s->keys);
     sl_metrics_free(s->metrics);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->embedding);
     free(s->name);
     free(s);
 }
@@ -239,6 +241,7 @@ sl_status sl_server_start(sl_engine *engine, const sl_server_options *o, sl_serv
     s->name = sl_strdup(o->model_name ? o->model_name : sl_engine_model(engine)->config.name);
     s->metrics = sl_metrics_new();
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->embedding, NULL);
     raise_descriptors();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     sl_status status = s->name && s->metrics ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory");

@@ -4,6 +4,7 @@
 #ifndef SL_SERVE_SERVER_H
 #define SL_SERVE_SERVER_H
 
+#include "infer/embed.h"
 #include "infer/engine.h"
 #include "serve/http.h"
 #include "serve/media_pool.h"
@@ -20,6 +21,7 @@ typedef struct sl_server_options {
     bool fetch_private;          /* from private networks too */
     bool thinking;               /* when a request does not say */
     int max_media;               /* pictures, videos and frames in a request: 4096 */
+    sl_embedder *embedder;       /* borrowed, or NULL: no embeddings */
     struct sl_media_pool *pool;  /* borrowed, started before there were threads */
     const struct sl_log *log;    /* borrowed, or NULL */
 } sl_server_options;

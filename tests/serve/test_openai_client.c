@@ -4,6 +4,7 @@
  */
 #include "clip.h"
 #include "server_test.h"
+#include "tensor/cpu/cpu.h"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -50,19 +51,27 @@ static void test_client(void **state)
     (void)state;
     char url[64];
     struct fixture f;
+    sl_server_options o;
+    sl_ops *ops;
+    sl_error err = {0};
     char *const version[] = {"node", "--version", NULL};
     const char *client = client_path();
     if (access(client, R_OK) != 0 || run(version) != 0) {
         print_message("the client is not here: scripts/openai-client.sh puts it there\n");
         skip();
     }
-    fixture_start(&f, pool, NULL);
+    assert_sl_ok(sl_cpu_ops_default(2, &ops, &err), &err);
+    sl_server_defaults(&o);
+    assert_sl_ok(sl_embedder_open(toy_towers_dir(ops), ops, SL_F32, &o.embedder, &err), &err);
+    fixture_start(&f, pool, &o);
     snprintf(url, sizeof url, "http://127.0.0.1:%d", f.port);
     char *const argv[] = {
         "node", (char *)(uintptr_t)client, url, (char *)(uintptr_t)toy_picture_path(0), (char *)(uintptr_t)make_clip(),
         NULL};
     int failures = run(argv);
     fixture_stop(&f);
+    sl_embedder_close(&o.embedder);
+    sl_cpu_ops_free(ops);
     assert_int_equal(failures, 0);
 }
 

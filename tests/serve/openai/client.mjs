@@ -133,6 +133,14 @@ const tests = {
     assert.equal(text, r.output_text);
     assert.ok(['response.completed', 'response.incomplete'].includes(last));
   },
+  async embeddings() {
+    const r = await client.embeddings.create({model, input: ['a red square', 'a blue circle'], encoding_format: 'float'});
+    assert.equal(r.data.length, 2);
+    const norm = Math.hypot(...r.data[0].embedding);
+    assert.ok(Math.abs(norm - 1) < 1e-3);
+    const packed = await client.embeddings.create({model, input: 'a red square'}); // the client asks for base64
+    assert.ok(Math.abs(packed.data[0].embedding[0] - r.data[0].embedding[0]) < 1e-6);
+  },
   async errors() {
     const bad = (body, status) => assert.rejects(client.chat.completions.create({...base, ...body}),
                                                  (e) => e.status === status && typeof e.message === 'string');
