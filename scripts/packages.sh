@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Debian/Ubuntu packages that Seedling needs, and installing the missing ones.
-# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi
+# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi, and data: fonts that
+# widen what the data engine draws with, all free
 # docs/DEPENDENCIES.md gives the reasons. A package whose check succeeds is left alone, so a prepared machine needs
 # neither root nor a network.
 set -eu
@@ -41,6 +42,33 @@ lint  git            git
 fuzz  clang-14       clang-14
 fuzz  libomp-14-dev  file:/usr/lib/llvm-14/lib/libomp.so
 fuzz  libclang-rt-14-dev file:/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
+data  fonts-lato file:/usr/share/fonts/truetype/lato/Lato-Black.ttf
+data  fonts-open-sans file:/usr/share/fonts/truetype/open-sans/OpenSans-Bold.ttf
+data  fonts-roboto-slab file:/usr/share/fonts/opentype/roboto/slab/RobotoSlab-Bold.otf
+data  fonts-freefont-ttf file:/usr/share/fonts/truetype/freefont/FreeMono.ttf
+data  fonts-linuxlibertine file:/usr/share/fonts/opentype/linux-libertine/LinBiolinum_K.otf
+data  fonts-crosextra-carlito file:/usr/share/fonts/truetype/crosextra/Carlito-Bold.ttf
+data  fonts-crosextra-caladea file:/usr/share/fonts/truetype/crosextra/Caladea-Bold.ttf
+data  fonts-cantarell file:/usr/share/fonts/opentype/cantarell/Cantarell-Bold.otf
+data  fonts-comic-neue file:/usr/share/fonts/opentype/comic-neue/ComicNeue-Bold.otf
+data  fonts-humor-sans file:/usr/share/fonts/truetype/humor-sans/Humor-Sans.ttf
+data  fonts-dancingscript file:/usr/share/fonts/opentype/dancingscript/DancingScript-Bold.otf
+data  fonts-breip file:/usr/share/fonts/truetype/breip/Breip.ttf
+data  fonts-dkg-handwriting file:/usr/share/fonts/truetype/fifthhorseman/dkg.ttf
+data  fonts-gfs-didot file:/usr/share/fonts/opentype/didot/GFSDidot.otf
+data  fonts-gfs-neohellenic file:/usr/share/fonts/opentype/neohellenic/GFSNeohellenic.otf
+data  fonts-gfs-artemisia file:/usr/share/fonts/opentype/artemisia/GFSArtemisia.otf
+data  fonts-paratype file:/usr/share/fonts/truetype/paratype/PTC55F.ttf
+data  fonts-ebgaramond file:/usr/share/fonts/opentype/ebgaramond/EBGaramond08-Italic.otf
+data  fonts-oldstandard file:/usr/share/fonts/truetype/fonts-oldstandard/OldStandard-Bold.ttf
+data  fonts-quicksand file:/usr/share/fonts/truetype/quicksand/Quicksand-Bold.ttf
+data  fonts-isabella file:/usr/share/fonts/truetype/isabella/Isabella.ttf
+data  fonts-comfortaa file:/usr/share/fonts/truetype/comfortaa/Comfortaa-Bold.ttf
+data  fonts-courier-prime file:/usr/share/fonts/opentype/courier-prime/Courier?Prime?Bold?Italic.otf
+data  fonts-sil-andika file:/usr/share/fonts/truetype/andika/Andika-Bold.ttf
+data  fonts-wqy-microhei file:/usr/share/fonts/truetype/wqy/wqy-microhei.ttc
+data  fonts-arphic-ukai file:/usr/share/fonts/truetype/arphic/ukai.ttc
+data  fonts-noto-cjk file:/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc
 '
 
 present() {

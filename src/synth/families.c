@@ -10,6 +10,7 @@ static const struct sl_synth_family *const families[] = {
     &sl_family_scenes,
     &sl_family_grounding,
     &sl_family_text,
+    &sl_family_charts,
     NULL, /* ends the table */
 };
 /* clang-format on */

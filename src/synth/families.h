@@ -11,5 +11,6 @@ extern const struct sl_synth_family sl_family_scenes;
 extern const struct sl_synth_family sl_family_grounding;
 /* Plain text and talk: text.c. */
 extern const struct sl_synth_family sl_family_text;
+extern const struct sl_synth_family sl_family_charts;
 
 #endif

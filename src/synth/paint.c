@@ -102,7 +102,8 @@ static bool contains_any(const char *name, const char *const *parts)
 /* Fonts of signs rather than letters, whose Latin letters are for formulas or fallbacks. */
 static bool is_for_signs(const char *name)
 {
-    static const char *const parts[] = {"math", "symbol", "emoji", "dingbat", "icon", "awesome", "braille", NULL};
+    static const char *const parts[] = {"math",    "symbol",  "emoji",    "dingbat", "icon",
+                                        "awesome", "braille", "keyboard", NULL};
     return contains_any(name, parts);
 }
 
