@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian/Ubuntu packages that Seedling needs, and installing the missing ones.
-# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi, and data: fonts that
+# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi, and data: fonts that screen
 # widen what the data engine draws with, all free
 # docs/DEPENDENCIES.md gives the reasons. A package whose check succeeds is left alone, so a prepared machine needs
 # neither root nor a network.
@@ -32,6 +32,7 @@ build libseccomp-dev pc:libseccomp
 build libcurl4-openssl-dev pc:libcurl
 build libxxhash-dev pc:libxxhash
 test  libcmocka-dev  pc:cmocka
+screen chromium      chromium
 mpi   mpich          mpirun
 mpi   libmpich-dev   pc:mpich
 lint  clang-format-14 clang-format-14
