@@ -26,7 +26,27 @@ struct sl_bench {
     void *arg;
 };
 
-enum { SL_BENCH_REPEATS = 5 };
+enum { SL_BENCH_REPEATS = 5, SL_BENCH_MOST = 32 };
+
+/*
+ * The repeats behind one row. Zeroed memory is a new one; its first repeat warms up and is not counted. Each repeat
+ * measures the limit just before the rate, so that a machine that others slow down slows both; medians go to the row.
+ */
+struct sl_bench_series {
+    double rates[SL_BENCH_MOST], limits[SL_BENCH_MOST];
+    int n; /* counted repeats */
+    bool warm;
+    double start;
+};
+
+/* Whether to repeat again: until there are `repeats`, or three and half a minute has passed. */
+bool sl_bench_more(struct sl_bench_series *s, int repeats);
+
+/* Adds one repeat, in the unit of the row. */
+void sl_bench_add(struct sl_bench_series *s, double rate, double limit);
+
+/* Fills in the medians, threads and the fraction, and emits. */
+void sl_bench_finish(const struct sl_bench *b, struct sl_bench_series *s, struct sl_bench_row row);
 
 /* Returns the middle of n values (n >= 1), reordering them. */
 double sl_bench_median(double *values, int n);
@@ -34,7 +54,7 @@ double sl_bench_median(double *values, int n);
 /* Fills in threads and fraction and emits. */
 void sl_bench_emit(const struct sl_bench *b, struct sl_bench_row row);
 
-/* Products of the shapes in bf16, f32 and int8, packing of the activations included. */
+/* Products of the model's shapes in bf16, f32 and int8, packing of the activations included. */
 sl_status sl_bench_gemm(const struct sl_bench *b, sl_error *err);
 
 /* The slots of the ops table that are bound by memory, and attention. */

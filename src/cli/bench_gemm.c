@@ -34,26 +34,19 @@ static void fill(const sl_ops *o, void *dst, sl_dtype type, int64_t n)
 
 static void measure(const struct sl_bench *b, const sl_gemm *g, const char *dtype)
 {
-    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS], flops = 2.0 * (double)g->m * (double)g->n * (double)g->k;
+    struct sl_bench_series series = {0};
+    double flops = 2.0 * (double)g->m * (double)g->n * (double)g->k;
     /* Enough products in a row that the clock and the threads' start do not count. */
     int times = (int)(5e10 / flops) + 1;
-    for (int i = -1; i < SL_BENCH_REPEATS; i++) {
+    while (sl_bench_more(&series, SL_BENCH_REPEATS)) {
         double limit = sl_cpu_limit_flops(b->ops, g->b_type), start = sl_clock_seconds();
         for (int k = 0; k < times; k++) b->ops->gemm(b->ops, g);
         double seconds = sl_clock_seconds() - start;
-        if (i < 0) continue;
-        rates[i] = flops * times / seconds / 1e9;
-        limits[i] = limit / 1e9;
+        sl_bench_add(&series, flops * times / seconds / 1e9, limit / 1e9);
     }
-    struct sl_bench_row row = {
-        .bench = "gemm",
-        .dtype = dtype,
-        .unit = "GFLOP/s",
-        .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
-        .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
-    };
+    struct sl_bench_row row = {.bench = "gemm", .dtype = dtype, .unit = "GFLOP/s"};
     snprintf(row.shape, sizeof row.shape, "%lldx%lldx%lld", (long long)g->m, (long long)g->n, (long long)g->k);
-    sl_bench_emit(b, row);
+    sl_bench_finish(b, &series, row);
 }
 
 static sl_status bench_shape(const struct sl_bench *b, int shape, int type, sl_error *err)

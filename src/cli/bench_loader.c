@@ -19,7 +19,7 @@
 
 #include <jpeglib.h>
 
-enum { WIDTH = 1024, HEIGHT = 768, PATCH = 14, QUALITY = 90, ROUND = 16 };
+enum { WIDTH = 1024, HEIGHT = 768, PATCH = 14, QUALITY = 90, ROUND = 4, REPEATS = 25 };
 
 /* --- a picture ------------------------------------------------------------------------------------------------ */
 
@@ -113,19 +113,17 @@ static double rate(struct worker *workers, int n, void (*work)(struct worker *))
 
 static sl_status measure(const struct sl_bench *b, struct worker *workers, sl_error *err)
 {
-    double limits[SL_BENCH_REPEATS + 1], rates[SL_BENCH_REPEATS + 1];
+    struct sl_bench_series series = {0};
     int n = b->ops->n_threads;
-    for (int i = 0; i <= SL_BENCH_REPEATS; i++) {
-        limits[i] = rate(workers, n, decode_only);
-        rates[i] = rate(workers, n, to_patches);
+    while (sl_bench_more(&series, REPEATS)) {
+        double limit = rate(workers, n, decode_only);
+        sl_bench_add(&series, rate(workers, n, to_patches), limit);
     }
     for (int i = 0; i < n; i++)
         if (workers[i].status) return sl_fail(err, workers[i].status, "%s", workers[i].err.message);
     struct sl_bench_row row = {.bench = "loader", .dtype = "f32", .unit = "pictures/s"};
     snprintf(row.shape, sizeof row.shape, "JPEG %dx%d (%zu KB) to patches", WIDTH, HEIGHT, workers[0].jpeg->len / 1000);
-    row.limit = sl_bench_median(limits + 1, SL_BENCH_REPEATS); /* the first turn warms up */
-    row.rate = sl_bench_median(rates + 1, SL_BENCH_REPEATS);
-    sl_bench_emit(b, row);
+    sl_bench_finish(b, &series, row);
     return SL_OK;
 }
 

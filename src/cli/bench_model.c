@@ -67,26 +67,19 @@ sl_status sl_bench_vision(const struct sl_bench *b, sl_error *err)
     s = rig_open(&r, b, &c, &plan, err);
     if (s == SL_OK) s = sl_batch_plan(&c, 1, 0, 1, (sl_grid){756 / 14, 1008 / 14}, false, &r.batch, err);
     if (s == SL_OK) s = random_patches(r.batch, &c, &r.patches, err);
-    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS];
-    for (int i = -1; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
+    struct sl_bench_series series = {0};
+    while (s == SL_OK && sl_bench_more(&series, SL_BENCH_REPEATS)) {
         double limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
         sl_workspace_reset(&r.work);
         sl_vit_forward(&r.work.ctx, r.model, r.batch);
         double seconds = sl_clock_seconds() - start;
         s = sl_ctx_status(&r.work.ctx, err);
-        if (i < 0) continue; /* the first pass commits memory */
-        rates[i] = r.work.ctx.flops / seconds / 1e9;
-        limits[i] = limit / 1e9;
+        sl_bench_add(&series, r.work.ctx.flops / seconds / 1e9, limit / 1e9);
     }
     if (s == SL_OK)
-        sl_bench_emit(b, (struct sl_bench_row){
-                             .bench = "vision",
-                             .shape = "seed-vit 1008x756",
-                             .dtype = "bf16",
-                             .unit = "GFLOP/s",
-                             .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
-                             .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
-                         });
+        sl_bench_finish(
+            b, &series,
+            (struct sl_bench_row){.bench = "vision", .shape = "seed-vit 1008x756", .dtype = "bf16", .unit = "GFLOP/s"});
     rig_close(&r);
     return s;
 }
@@ -113,8 +106,8 @@ sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err)
     if (s != SL_OK) return s;
     s = rig_open(&r, b, &c, &plan, err);
     if (s == SL_OK) s = sl_batch_plan(&c, 1, TOKENS, 0, (sl_grid){0, 0}, false, &r.batch, err);
-    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS], seconds = 0;
-    for (int i = -1; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
+    struct sl_bench_series series = {0};
+    while (s == SL_OK && sl_bench_more(&series, SL_BENCH_REPEATS)) {
         double limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
         sl_workspace_reset(&r.work);
         sl_ctx *ctx = &r.work.ctx;
@@ -123,21 +116,14 @@ sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err)
             char *last = (char *)x->data + (size_t)(TOKENS - 1) * (size_t)c.decoder.hidden * sl_dtype_size(x->dtype);
             sl_model_logits(ctx, r.model, sl_tensor_wrap(ctx, x->dtype, 1, c.decoder.hidden, last));
         }
-        seconds = sl_clock_seconds() - start;
+        double seconds = sl_clock_seconds() - start;
         s = sl_ctx_status(ctx, err);
-        if (i < 0) continue;
-        rates[i] = ctx->flops / seconds / 1e9;
-        limits[i] = limit / 1e9;
+        sl_bench_add(&series, ctx->flops / seconds / 1e9, limit / 1e9);
     }
     if (s == SL_OK)
-        sl_bench_emit(b, (struct sl_bench_row){
-                             .bench = "prefill",
-                             .shape = "dense 2B, 1024 tokens",
-                             .dtype = "bf16",
-                             .unit = "GFLOP/s",
-                             .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
-                             .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
-                         });
+        sl_bench_finish(b, &series,
+                        (struct sl_bench_row){
+                            .bench = "prefill", .shape = "dense 2B, 1024 tokens", .dtype = "bf16", .unit = "GFLOP/s"});
     rig_close(&r);
     return s;
 }
@@ -184,34 +170,32 @@ static sl_status decode_tokens(struct decoder_state *d, const sl_config *c, int 
     return s;
 }
 
+/* One token and one pass over 1 GiB in turns, so that both see the same machine. */
 static sl_status measure_decode(const struct sl_bench *b, const sl_config *c, struct decoder_state *d, bool int8,
                                 sl_error *err)
 {
-    enum { PREFIX = 128, STEPS = 8 };
-    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS];
+    enum { PREFIX = 128 };
+    static const size_t BYTES = (size_t)1 << 30;
+    struct sl_bench_series series = {0};
+    struct sl_arena memory = {0};
     double weights = decode_weight_bytes(d->rig.model);
     double token_bytes = (double)sl_kv_page_bytes(&c->decoder, SL_BF16) / SL_KV_PAGE_SIZE;
-    sl_status s = decode_tokens(d, c, PREFIX, err);
-    if (s == SL_OK) s = decode_tokens(d, c, 1, err);
-    for (int i = 0; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
-        double bytes = 0;
-        limits[i] = sl_cpu_limit_read(b->ops) / 1e9;
-        double start = sl_clock_seconds();
-        for (int k = 0; k < STEPS && s == SL_OK; k++) {
-            s = decode_tokens(d, c, 1, err);
-            bytes += weights + token_bytes * d->sequence.length;
-        }
-        rates[i] = bytes / (sl_clock_seconds() - start) / 1e9;
+    sl_status s = sl_arena_init(&memory, BYTES, err);
+    if (s != SL_OK) return s;
+    b->ops->zero(b->ops, BYTES, memory.base);
+    s = decode_tokens(d, c, PREFIX, err);
+    while (s == SL_OK && sl_bench_more(&series, SL_BENCH_MOST)) {
+        double limit = sl_cpu_read_rate(b->ops, memory.base, BYTES), start = sl_clock_seconds();
+        s = decode_tokens(d, c, 1, err);
+        double seconds = sl_clock_seconds() - start;
+        sl_bench_add(&series, (weights + token_bytes * d->sequence.length) / seconds / 1e9, limit / 1e9);
     }
     if (s == SL_OK)
-        sl_bench_emit(b, (struct sl_bench_row){
-                             .bench = "decode",
-                             .shape = "dense 2B, batch 1",
-                             .dtype = int8 ? "int8" : "bf16",
-                             .unit = "GB/s",
-                             .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
-                             .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
-                         });
+        sl_bench_finish(
+            b, &series,
+            (struct sl_bench_row){
+                .bench = "decode", .shape = "dense 2B, batch 1", .dtype = int8 ? "int8" : "bf16", .unit = "GB/s"});
+    sl_arena_free(&memory);
     return s;
 }
 
@@ -247,31 +231,23 @@ sl_status sl_bench_train(const struct sl_bench *b, sl_error *err)
     sl_trainer *t = NULL;
     sl_batch *batch = NULL;
     float *patches = NULL;
-    double rates[SL_BENCH_REPEATS], limits[SL_BENCH_REPEATS];
+    struct sl_bench_series series = {0};
     sl_trainer_defaults(&o);
     sl_status s = sl_config_named("mini", &c, err);
     if (s == SL_OK) s = sl_trainer_new(&c, b->ops, &o, 1, false, &t, err);
     if (s == SL_OK) s = sl_batch_plan(&c, SEQUENCES, TOKENS, PICTURES, (sl_grid){32, 32}, true, &batch, err);
     if (s == SL_OK) s = random_patches(batch, &c, &patches, err);
-    for (int i = -1; i < SL_BENCH_REPEATS && s == SL_OK; i++) {
+    while (s == SL_OK && sl_bench_more(&series, SL_BENCH_REPEATS)) {
         double loss, flops, limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
         s = sl_trainer_accumulate(t, batch, &loss, &flops, err);
         if (s == SL_OK) s = sl_trainer_update(t, 1e-4f, NULL, err);
         double seconds = sl_clock_seconds() - start;
-        if (i < 0) continue;
-        rates[i] = 3 * flops / seconds / 1e9;
-        limits[i] = limit / 1e9;
+        sl_bench_add(&series, 3 * flops / seconds / 1e9, limit / 1e9);
     }
     if (s == SL_OK) {
-        struct sl_bench_row row = {
-            .bench = "train",
-            .dtype = "bf16",
-            .unit = "GFLOP/s",
-            .rate = sl_bench_median(rates, SL_BENCH_REPEATS),
-            .limit = sl_bench_median(limits, SL_BENCH_REPEATS),
-        };
+        struct sl_bench_row row = {.bench = "train", .dtype = "bf16", .unit = "GFLOP/s"};
         snprintf(row.shape, sizeof row.shape, "mini, %d x %d tokens, %d pictures each", SEQUENCES, TOKENS, PICTURES);
-        sl_bench_emit(b, row);
+        sl_bench_finish(b, &series, row);
     }
     sl_batch_free(batch);
     free(patches);

@@ -130,6 +130,7 @@ struct gemm_micro {
     int64_t c_index, c_mask;
     int64_t panels, rows; /* of a; the last panel may have fewer rows than the kernel's */
     int64_t steps;
+    int64_t chunk;           /* stream only: after so many steps a goes on a_panel_bytes further */
     bool first, last;        /* accumulators start at zero; accumulators are complete */
     const int32_t *sums;     /* of the panel's columns; int8 only */
     const float *row_scales; /* (rows); int8 only */
@@ -178,6 +179,11 @@ struct gemm_kernel {
     /* Packs panels of b, panel_bytes apart, gemm_steps(depth) steps each, zero padded. */
     void (*pack_b)(const struct gemm_piece *p, void *dst, size_t panel_bytes);
     void (*micro)(const struct gemm_micro *m);
+    /*
+     * The same for one panel of a and all of k at once, when b is read once and from memory, as in decoding; or NULL.
+     * It prefetches b by itself, and gives the bits that micro gives chunk by chunk.
+     */
+    void (*stream)(const struct gemm_micro *m);
 };
 
 /* The kernels of one level; they are borrowed for ever. */

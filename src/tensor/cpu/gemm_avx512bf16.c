@@ -19,6 +19,7 @@ const struct gemm_kernel sl_gemm_bf16_dots = {
     .pack_a = sl_gemm_pack_a_pairs,
     .pack_b = sl_gemm_pack_b_bf16_avx512,
     .micro = gemm_dots_micro,
+    .stream = gemm_dots_stream,
 };
 
 double sl_limit_dots_bf16(int64_t n)

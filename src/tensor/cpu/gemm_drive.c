@@ -293,10 +293,17 @@ static void set_prefetch(const struct rect *r, const struct sub *s, struct gemm_
     }
 }
 
-/* Chunk c of column panel j of the sub-block times all row panels. */
+/* Whether a kernel takes all of k at once: one row panel meets packed columns. */
+static bool streams(const struct rect *r)
+{
+    return r->plan->kernel->stream && r->panels == 1 && r->plan->a_stays && r->b;
+}
+
+/* Chunk c of column panel j of the sub-block times all row panels; all chunks when the kernel streams. */
 static void multiply_panels(struct rect *r, const struct sub *s, int64_t j, int64_t c)
 {
     const struct plan *p = r->plan;
+    bool stream = streams(r);
     int64_t column = r->column + (s->panel + j) * GEMM_PANEL;
     struct gemm_micro m = {.a = a_at(r, 0, c),
                            .a_panel_bytes = r->a_panel_bytes,
@@ -304,9 +311,10 @@ static void multiply_panels(struct rect *r, const struct sub *s, int64_t j, int6
                            .c = r->work,
                            .panels = r->panels,
                            .rows = r->rows,
-                           .steps = min64(r->chunk, r->steps - c * r->chunk),
+                           .steps = stream ? r->steps : min64(r->chunk, r->steps - c * r->chunk),
+                           .chunk = r->chunk,
                            .first = c == 0,
-                           .last = c + 1 == r->n_chunks,
+                           .last = stream || c + 1 == r->n_chunks,
                            .sums = r->group.sums ? r->group.sums + column : NULL,
                            .row_scales = p->kernel->type == SL_I8 ? r->scales : NULL,
                            .tail = &r->tail};
@@ -320,6 +328,10 @@ static void multiply_panels(struct rect *r, const struct sub *s, int64_t j, int6
         m.c_mask = -1;
         m.c_index = (r->by_columns ? j % 2 : j) * r->panels;
     }
+    if (stream) {
+        p->kernel->stream(&m);
+        return;
+    }
     set_prefetch(r, s, &m, j, c);
     p->kernel->micro(&m);
 }
@@ -329,7 +341,7 @@ static void multiply_sub(struct rect *r, struct sub *s)
 {
     if (r->b && (r->by_columns || (r->panels == 1 && r->plan->a_stays))) {
         for (int64_t j = 0; j < s->n; j++)
-            for (int64_t c = 0; c < r->n_chunks; c++) {
+            for (int64_t c = 0; c < (streams(r) ? 1 : r->n_chunks); c++) {
                 find_b(r, s, c);
                 multiply_panels(r, s, j, c);
             }

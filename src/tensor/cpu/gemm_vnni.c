@@ -31,6 +31,7 @@ const struct gemm_kernel sl_gemm_i8_vnni = {
     .pack_a = pack_a,
     .pack_b = sl_gemm_pack_b_i8_avx512,
     .micro = gemm_dots_micro,
+    .stream = gemm_dots_stream,
 };
 
 double sl_limit_dots_vnni(int64_t n)

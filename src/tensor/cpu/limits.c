@@ -90,21 +90,28 @@ double sl_cpu_limit_flops(const sl_ops *o, sl_dtype type)
     return best;
 }
 
+double sl_cpu_read_rate(const sl_ops *o, const void *p, size_t bytes)
+{
+    static const size_t PIECE = (size_t)1 << 24;
+    sl_limit_read_fn *fn = kernels_of(o).read;
+    int64_t pieces = (int64_t)(bytes / PIECE);
+    double start = sl_clock_seconds(), sum = 0;
+#pragma omp parallel for num_threads(o->n_threads) schedule(static) reduction(+ : sum)
+    for (int64_t i = 0; i < pieces; i++) sum += fn((const char *)p + (size_t)i * PIECE, PIECE);
+    double rate = (double)bytes / (sl_clock_seconds() - start);
+    return sum == sum + 1 ? 0 : rate; /* sum keeps the reads alive */
+}
+
 double sl_cpu_limit_read(const sl_ops *o)
 {
-    static const size_t BYTES = (size_t)1 << 30, PIECE = (size_t)1 << 24;
+    static const size_t BYTES = (size_t)1 << 30;
     struct sl_arena memory = {0};
     double best = 0;
     if (sl_arena_init(&memory, BYTES, NULL) != SL_OK) return 0;
     o->zero(o, BYTES, memory.base);
-    sl_limit_read_fn *fn = kernels_of(o).read;
-    int64_t pieces = (int64_t)(BYTES / PIECE);
     for (int repeat = 0; repeat < 3; repeat++) {
-        double start = sl_clock_seconds(), sum = 0;
-#pragma omp parallel for num_threads(o->n_threads) schedule(static) reduction(+ : sum)
-        for (int64_t i = 0; i < pieces; i++) sum += fn(memory.base + (size_t)i * PIECE, PIECE);
-        double rate = (double)BYTES / (sl_clock_seconds() - start);
-        if (rate > best && sum >= 0) best = rate; /* sum keeps the reads alive */
+        double rate = sl_cpu_read_rate(o, memory.base, BYTES);
+        if (rate > best) best = rate;
     }
     sl_arena_free(&memory);
     return best;

@@ -14,9 +14,12 @@
 double sl_cpu_limit_flops(const sl_ops *o, sl_dtype type);
 
 /*
- * Returns bytes/s of reading 1 GiB from front to back, a part for each thread: far more than any cache. The best of
- * three passes. Takes half a second; 0 without memory.
+ * Returns bytes/s of one pass over the memory at p from front to back, a part for each thread. bytes is a multiple of
+ * 16 MiB and far more than any cache.
  */
+double sl_cpu_read_rate(const sl_ops *o, const void *p, size_t bytes);
+
+/* Returns the best of three such passes over 1 GiB of its own; 0 without memory. Takes half a second. */
 double sl_cpu_limit_read(const sl_ops *o);
 
 #endif
