@@ -37,6 +37,7 @@ int sl_media_kernels_all(const struct sl_media_kernels *out[SL_MAX_MEDIA_KERNELS
     if (n == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
         out[n++] = &sl_media_kernels_avx512;
+    if (n == 3 && __builtin_cpu_supports("avx512vbmi")) out[n++] = &sl_media_kernels_vbmi;
 #endif
     return n;
 }

@@ -24,6 +24,27 @@ struct sl_axis {
     int32_t *weights;   /* (n, stride), owned; in units of 2^-SL_WEIGHT_BITS */
 };
 
+/*
+ * An axis of three-channel pixels as bytes, for processors that pick any bytes of 64 at once: for each SL_LANES output
+ * bytes, where the 64 bytes that they read start, and for each of `taps` the place of each byte's source among them and
+ * its weight. Made by resize.c where no SL_LANES output bytes read further.
+ */
+struct sl_byte_axis {
+    int n_groups, taps;
+    size_t n;         /* output bytes: 3 for each pixel */
+    int *start;       /* (n_groups), owned */
+    uint32_t *places; /* (n_groups, taps, SL_LANES), owned */
+    int32_t *weights; /* (n_groups, taps, SL_LANES), owned */
+};
+
+/* Rows of bytes at the same distances from each other, in and out. */
+struct sl_row_set {
+    const uint8_t *in;
+    uint8_t *out;
+    size_t in_bytes, out_bytes; /* of a row, which is also the distance */
+    int n;
+};
+
 /* A divisor's inverse in two parts, whose sum is it to twice a float's precision. */
 struct sl_inverse {
     float high, low;
@@ -52,17 +73,19 @@ struct sl_media_kernels {
      * pixel a->first[begin]; out (end - begin, 3, SL_LANES).
      */
     void (*resize_lanes)(const struct sl_axis *a, int begin, int end, const uint8_t *in, uint8_t *out);
+    /* Rows along an axis without turning them into lanes. NULL: not with these instructions. */
+    void (*resize_rows)(const struct sl_byte_axis *a, const struct sl_row_set *rows);
     /* One output row of n bytes: the weighted sum of count rows, stride bytes apart. */
     void (*mix_rows)(const int32_t *weights, int count, const uint8_t *in, size_t stride, size_t n, uint8_t *out);
     /*
      * One patch of SL_PATCH_SIDE squared pixels from rows stride bytes apart to out (3, SL_PATCH_SIDE, SL_PATCH_SIDE),
-     * by multiplications that give the table's values only where l->by_product says so. Reads SL_PATCH_OVERREAD bytes
-     * behind each row of the patch. NULL: no faster than the table.
+     * by multiplications that give the table's values only where l->by_product says so. Reads up to
+     * SL_PATCH_OVERREAD bytes behind each row of the patch. NULL: no faster than the table.
      */
     void (*cut_patch)(const uint8_t *rgb, size_t stride, const struct sl_levels *l, float *out);
 };
 
-enum { SL_PATCH_OVERREAD = 6, SL_MAX_MEDIA_KERNELS = 3 };
+enum { SL_PATCH_OVERREAD = 22, SL_MAX_MEDIA_KERNELS = 4 };
 
 /* Writes the variants that this processor runs, weakest first, to out; returns their number, at least 1. */
 int sl_media_kernels_all(const struct sl_media_kernels *out[SL_MAX_MEDIA_KERNELS]);
@@ -71,6 +94,6 @@ int sl_media_kernels_all(const struct sl_media_kernels *out[SL_MAX_MEDIA_KERNELS
 const struct sl_media_kernels *sl_media_kernels_best(void);
 
 /* The variants for processors that have them; sl_media_kernels_all knows whether this one does. */
-extern const struct sl_media_kernels sl_media_kernels_avx2, sl_media_kernels_avx512;
+extern const struct sl_media_kernels sl_media_kernels_avx2, sl_media_kernels_avx512, sl_media_kernels_vbmi;
 
 #endif

@@ -118,6 +118,48 @@ static sl_status axis_init(struct sl_axis *a, int n_in, int n_out, sl_filter fil
     return SL_OK;
 }
 
+static void byte_axis_free(struct sl_byte_axis *b)
+{
+    free(b->start);
+    free(b->places);
+    free(b->weights);
+    *b = (struct sl_byte_axis){0};
+}
+
+/* The source of output byte i (of pixels first, one tap at a time) and its weight; nothing where it has fewer taps. */
+static void place_byte(const struct sl_axis *a, struct sl_byte_axis *b, size_t i)
+{
+    const size_t group = i / SL_LANES, pixel = (i < b->n ? i : b->n - 1) / 3, channel = i < b->n ? i % 3 : 2;
+    size_t at = group * (size_t)b->taps * SL_LANES + i % SL_LANES;
+    const size_t from = 3 * (size_t)a->first[pixel] + channel - (size_t)b->start[group];
+    for (size_t t = 0; t < (size_t)a->count[pixel]; t++, at += SL_LANES) {
+        b->places[at] = (uint32_t)(from + 3 * t);
+        b->weights[at] = a->weights[pixel * a->stride + t];
+    }
+}
+
+/* The same axis by bytes; b stays empty, which is no error, where 64 bytes do not hold what SL_LANES outputs read. */
+static sl_status byte_axis_init(const struct sl_axis *a, struct sl_byte_axis *b, sl_error *err)
+{
+    struct sl_byte_axis x = {.n = 3 * (size_t)a->n};
+    x.n_groups = (int)((x.n + SL_LANES - 1) / SL_LANES);
+    for (size_t g = 0; g < x.n; g += SL_LANES) {
+        const size_t last = (g + SL_LANES < x.n ? g + SL_LANES : x.n) - 1;
+        if (3 * (a->first[last / 3] + a->count[last / 3] - a->first[g / 3]) > 64) return SL_OK;
+    }
+    for (int i = 0; i < a->n; i++)
+        if (a->count[i] > x.taps) x.taps = a->count[i];
+    const size_t entries = (size_t)x.n_groups * (size_t)x.taps * SL_LANES;
+    x.start = sl_alloc_array((size_t)x.n_groups, sizeof *x.start);
+    x.places = sl_alloc_array(entries, sizeof *x.places);
+    x.weights = sl_alloc_array(entries, sizeof *x.weights);
+    *b = x;
+    if (!x.start || !x.places || !x.weights) return sl_fail(err, SL_ERR_MEMORY, "no memory to resize a picture");
+    for (int g = 0; g < x.n_groups; g++) x.start[g] = 3 * a->first[g * SL_LANES / 3];
+    for (size_t i = 0; i < (size_t)x.n_groups * SL_LANES; i++) place_byte(a, b, i);
+    return SL_OK;
+}
+
 static uint8_t to_byte(int32_t sum)
 {
     sum >>= SL_WEIGHT_BITS;
@@ -148,9 +190,10 @@ struct resizing {
     const struct sl_picture *in;
     struct sl_picture *out;
     struct sl_axis columns, rows;
-    int n_parts;        /* of the output rows, one for each thread */
-    int max_rows;       /* that a part keeps between the passes */
-    size_t lane_pixels; /* that fit into a part's lanes */
+    struct sl_byte_axis bytes; /* columns, or empty */
+    int n_parts;               /* of the output rows, one for each thread */
+    int max_rows;              /* that a part keeps between the passes */
+    size_t lane_pixels;        /* that fit into a part's lanes */
 };
 
 /* One thread's share: output rows begin to end - 1, and the rows between the passes that it keeps. */
@@ -169,6 +212,12 @@ static void resize_some_rows(const struct resizing *r, struct part *p, int y, in
     const struct sl_axis *a = &r->columns;
     const size_t in_bytes = (size_t)r->in->width * 3, out_bytes = (size_t)r->out->width * 3;
     const uint8_t *in = r->in->rgb + (size_t)y * in_bytes;
+    if (r->bytes.n_groups) {
+        r->kernels->resize_rows(
+            &r->bytes,
+            &(struct sl_row_set){.in = in, .out = out, .in_bytes = in_bytes, .out_bytes = out_bytes, .n = n});
+        return;
+    }
     if (!r->kernels->resize_lanes) {
         for (int i = 0; i < n; i++) resize_row(a, in + (size_t)i * in_bytes, out + (size_t)i * out_bytes);
         return;
@@ -252,6 +301,7 @@ sl_status sl_picture_resize(const struct sl_picture *in, int width, int height, 
     if (status) return status;
     status = axis_init(&r.columns, in->width, width, filter, err);
     if (!status) status = axis_init(&r.rows, in->height, height, filter, err);
+    if (!status && r.kernels->resize_rows) status = byte_axis_init(&r.columns, &r.bytes, err);
     if (status) goto done;
     r.max_rows = (int)r.rows.stride + ROWS_AHEAD;
     r.lane_pixels = r.columns.stride > LANE_PIXELS ? r.columns.stride : LANE_PIXELS;
@@ -259,6 +309,7 @@ sl_status sl_picture_resize(const struct sl_picture *in, int width, int height, 
 done:
     axis_free(&r.columns);
     axis_free(&r.rows);
+    byte_axis_free(&r.bytes);
     if (status) sl_picture_free(out);
     return status;
 }

@@ -113,6 +113,42 @@ static void lanes_are_resized_by_the_formula(void **state)
     }
 }
 
+/* The last rows end where memory ends, which the sanitizer watches. */
+static void rows_are_resized_by_bytes(void **state)
+{
+    (void)state;
+    enum { GROUPS = 4, TAPS = 3, N = 50, IN = 101, ROWS = 7, ENTRIES = GROUPS * TAPS * SL_LANES };
+    int start[GROUPS] = {0, 9, 37, 60};
+    static uint32_t places[ENTRIES];
+    static int32_t weights[ENTRIES];
+    const struct sl_byte_axis a = {GROUPS, TAPS, N, start, places, weights};
+    uint8_t *in = malloc((size_t)IN * ROWS), *out = malloc((size_t)N * ROWS);
+    assert_non_null(in);
+    assert_non_null(out);
+    const struct sl_media_kernels *k;
+    for (int v = 0; (k = variant(&v));) {
+        if (!k->resize_rows) continue;
+        for (int i = 0; i < ENTRIES; i++) {
+            const int g = i / (TAPS * SL_LANES), readable = IN - start[g] < 64 ? IN - start[g] : 64;
+            places[i] = sl_rng_below(&rng, (uint32_t)readable);
+        }
+        for (int i = 0; i < ENTRIES; i += TAPS) random_weights(weights + i, TAPS);
+        fill(in, (size_t)IN * ROWS);
+        k->resize_rows(&a, &(struct sl_row_set){.in = in, .out = out, .in_bytes = IN, .out_bytes = N, .n = ROWS});
+        for (int row = 0; row < ROWS; row++)
+            for (int i = 0; i < N; i++) {
+                int64_t sum = 0;
+                for (int t = 0; t < TAPS; t++) {
+                    const int at = (i / SL_LANES * TAPS + t) * SL_LANES + i % SL_LANES;
+                    sum += (int64_t)weights[at] * in[row * IN + start[i / SL_LANES] + (int)places[at]];
+                }
+                assert_int_equal(out[row * N + i], rounded(sum));
+            }
+    }
+    free(in);
+    free(out);
+}
+
 static void rows_are_mixed_by_the_formula(void **state)
 {
     (void)state;
@@ -197,8 +233,11 @@ static void a_patch_ends_where_it_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_and_lanes_turn_into_each_other), cmocka_unit_test(lanes_are_resized_by_the_formula),
-        cmocka_unit_test(rows_are_mixed_by_the_formula),       cmocka_unit_test(patches_have_the_values_of_the_formula),
+        cmocka_unit_test(rows_and_lanes_turn_into_each_other),
+        cmocka_unit_test(lanes_are_resized_by_the_formula),
+        cmocka_unit_test(rows_are_resized_by_bytes),
+        cmocka_unit_test(rows_are_mixed_by_the_formula),
+        cmocka_unit_test(patches_have_the_values_of_the_formula),
         cmocka_unit_test(a_patch_ends_where_it_ends),
     };
     sl_rng_init(&rng, 3, 0);
