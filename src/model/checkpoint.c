@@ -2,6 +2,7 @@
  * checkpoint.c: a model's weights from and to a checkpoint folder (docs/MODEL.md, section 6).
  */
 #include "base/mem.h"
+#include "model/lora.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 
@@ -27,10 +28,12 @@ static const struct {
 struct loader {
     sl_model *model;
     const sl_safetensors *file;
-    bool *used;       /* (count of file), by position */
-    float *values;    /* one group of the largest row */
-    unsigned modules; /* rows of these are filled */
-    bool in_parts;    /* other tensors in the file are fine */
+    bool *used;            /* (count of file), by position */
+    float *values;         /* one group of the largest row */
+    unsigned modules;      /* rows of these are filled */
+    bool in_parts;         /* other tensors in the file are fine */
+    sl_lora_file *adapter; /* or NULL */
+    bool merge;            /* the adapter's change goes into the matrices; else into rows of its own */
     sl_error *err;
 };
 
@@ -82,13 +85,15 @@ static sl_status load_whole(struct loader *l, sl_weight_row *r, const file_tenso
     int64_t dims[3] = {r->w.groups, r->w.n, r->w.k}, each = r->w.n * r->w.k;
     sl_status s = check_tensor(l, t, r->n_dims, dims + 3 - r->n_dims);
     if (s != SL_OK) return s;
-    bool direct = t->dtype != SL_F16 && (uintptr_t)t->data % sl_dtype_size(t->dtype) == 0;
+    bool direct = !l->merge && t->dtype != SL_F16 && (uintptr_t)t->data % sl_dtype_size(t->dtype) == 0;
     if (direct) {
         sl_weight_set(r, &l->model->plan, t->data, t->dtype, -1);
         return SL_OK;
     }
     for (int64_t g = 0; g < r->w.groups; g++) {
         sl_safetensors_read_f32(t, g * each, each, l->values);
+        if (l->merge) s = sl_lora_file_add(l->adapter, r, g, l->model->plan.ops, l->values, l->err);
+        if (s != SL_OK) return s;
         sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
     }
     return SL_OK;
@@ -133,6 +138,9 @@ static sl_status load_split(struct loader *l, sl_weight_row *r, size_t which)
         if (at != r->w.n)
             return sl_fail(l->err, SL_ERR_FORMAT, "the parts of tensor %s have %lld rows, expected %lld", r->name,
                            (long long)at, (long long)r->w.n);
+        sl_status s = SL_OK;
+        if (l->merge) s = sl_lora_file_add(l->adapter, r, g, l->model->plan.ops, l->values, l->err);
+        if (s != SL_OK) return s;
         sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
     }
     return SL_OK;
@@ -144,8 +152,20 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+/* A factor of an adapter in training: from the adapter's file when there is one, else it stays as it is. */
+static sl_status load_factor(struct loader *l, sl_weight_row *r)
+{
+    sl_status s = SL_OK;
+    for (int64_t g = 0; g < r->w.groups && l->adapter && s == SL_OK; g++) {
+        s = sl_lora_file_read(l->adapter, r, g, l->values, l->err);
+        if (s == SL_OK) sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
+    }
+    return s;
+}
+
 static sl_status load_row(struct loader *l, sl_weight_row *r)
 {
+    if (r->module == SL_MODULE_LORA) return load_factor(l, r);
     const file_tensor *t = find(l, r->name);
     if (t) return load_whole(l, r, t);
     for (size_t i = 0; i < sizeof split_names / sizeof *split_names; i++)
@@ -167,6 +187,8 @@ static sl_status load_rows(struct loader *l)
         if (w->rows[i].w.grad) memset(w->rows[i].w.grad, 0, (size_t)sl_weight_row_numel(&w->rows[i]) * sizeof(float));
     }
     if (l->in_parts) return SL_OK;
+    sl_status s = l->adapter ? sl_lora_file_check_used(l->adapter, l->err) : SL_OK;
+    if (s != SL_OK) return s;
     for (size_t i = 0; i < sl_safetensors_count(l->file); i++) {
         const file_tensor *t = sl_safetensors_at(l->file, i);
         if (!l->used[i])
@@ -184,7 +206,7 @@ static unsigned modules_in(struct loader *l)
         /* A vector is never kept in parts, and every module has some. */
         if (r->role == SL_ROLE_VECTOR && find(l, r->name)) found |= 1u << r->module;
     }
-    return found;
+    return l->adapter && !l->merge ? found | 1u << SL_MODULE_LORA : found;
 }
 
 /*
@@ -192,7 +214,8 @@ static unsigned modules_in(struct loader *l)
  * it must have and nothing else. Missing, misshapen and unknown tensors are errors that name the tensor, what was
  * expected and what was found.
  */
-static sl_status load_weights(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err)
+static sl_status load_weights(sl_model *m, const char *dir, sl_lora_file *adapter, unsigned modules, unsigned *loaded,
+                              sl_error *err)
 {
     sl_safetensors *file = NULL;
     sl_status s = sl_safetensors_open(dir, &file, err);
@@ -209,6 +232,8 @@ static sl_status load_weights(sl_model *m, const char *dir, unsigned modules, un
         .values = malloc(most * sizeof(float)),
         .modules = modules,
         .in_parts = loaded || m->plan.modules,
+        .adapter = adapter,
+        .merge = adapter && !m->config.lora.rank,
         .err = err,
     };
     if (!l.used || !l.values) {
@@ -224,13 +249,26 @@ static sl_status load_weights(sl_model *m, const char *dir, unsigned modules, un
     return s;
 }
 
+/* The same where dir may hold an adapter: then the weights are its base's, changed by it or beside it. */
+static sl_status load_folder(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err)
+{
+    sl_lora_config lora;
+    sl_lora_file *adapter = NULL;
+    if (!sl_lora_in_folder(dir)) return load_weights(m, dir, NULL, modules, loaded, err);
+    sl_status s = sl_lora_config_load(dir, &lora, err);
+    if (s == SL_OK) s = sl_lora_file_open(dir, &adapter, err);
+    if (s == SL_OK) s = load_weights(m, lora.base, adapter, modules, loaded, err);
+    sl_lora_file_close(&adapter);
+    return s;
+}
+
 sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **out, sl_error *err)
 {
     sl_config config;
     sl_status s = sl_config_load(dir, &config, err);
     if (s == SL_OK) s = sl_model_new(&config, plan, false, out, err);
     if (s != SL_OK) return s;
-    s = load_weights(*out, dir, plan->modules ? plan->modules : ~0u, NULL, err);
+    s = load_folder(*out, dir, plan->modules ? plan->modules : ~0u, NULL, err);
     if (s != SL_OK) {
         sl_model_free(*out);
         *out = NULL;
@@ -240,7 +278,7 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
 
 sl_status sl_model_load(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err)
 {
-    return load_weights(m, dir, modules, loaded, err);
+    return load_folder(m, dir, modules, loaded, err);
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
@@ -304,9 +342,11 @@ static sl_status save_weights(const sl_model *m, const char *dir, sl_dtype type,
 
 sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_t shard_bytes, sl_error *err)
 {
+    bool adapter = m->config.lora.rank > 0;
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        if (sl_model_has(m, r->module) && (!r->w.value || r->w.value_type != SL_F32))
+        bool saved = adapter ? r->module == SL_MODULE_LORA : sl_model_has(m, r->module);
+        if (saved && (!r->w.value || r->w.value_type != SL_F32))
             return sl_fail(err, SL_ERR_ARGUMENT, "tensor %s has no f32 master: only a model in training can be saved",
                            r->name);
     }
@@ -314,6 +354,6 @@ sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_
     sl_generation_config_defaults(&m->config, &g);
     sl_status s = sl_config_save(&m->config, dir, err);
     if (s == SL_OK) s = sl_generation_config_save(&g, dir, err);
-    if (s == SL_OK) s = save_weights(m, dir, type, shard_bytes, err);
+    if (s == SL_OK) s = adapter ? sl_lora_save(m, dir, err) : save_weights(m, dir, type, shard_bytes, err);
     return s;
 }

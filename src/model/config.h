@@ -79,6 +79,23 @@ typedef struct sl_pretrain_config {
     int text_positions;  /* text_max_position_embeddings: tokens of a caption */
 } sl_pretrain_config;
 
+/* Which matrices a LoRA adapter changes. */
+enum {
+    SL_LORA_VIT = 1 << 0,       /* "vit": all matrices of its blocks */
+    SL_LORA_ADAPTER = 1 << 1,   /* "adapter": both */
+    SL_LORA_ATTENTION = 1 << 2, /* "decoder.attention" */
+    SL_LORA_MLP = 1 << 3,       /* "decoder.mlp": of dense layers and shared experts */
+    SL_LORA_EXPERTS = 1 << 4,   /* "decoder.experts": every routed expert has its own */
+};
+
+/* A LoRA adapter being trained; not in config.json but in adapter_config.json (model/lora.h). */
+typedef struct sl_lora_config {
+    int rank;         /* r; 0: none */
+    float alpha;      /* lora_alpha: the change is scaled by alpha / rank */
+    unsigned targets; /* mask of SL_LORA_* */
+    char base[512];   /* folder of the model that it changes */
+} sl_lora_config;
+
 /* Token ids that the model's code must know. JSON top level. */
 typedef struct sl_special_ids {
     int image_start; /* image_start_token_id */
@@ -95,6 +112,7 @@ typedef struct sl_config {
     sl_adapter_config adapter;
     sl_decoder_config decoder;
     sl_pretrain_config pretrain;
+    sl_lora_config lora;
     sl_special_ids ids;
     int64_t min_pixels, max_pixels; /* min_pixels, max_pixels: of a resized picture */
     float init_std;                 /* initializer_range; 0: the rule of docs/MODEL.md, section 7 */

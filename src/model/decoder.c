@@ -108,7 +108,7 @@ sl_tensor *sl_tower_forward(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, s
         args[i].attend.k_norm = w->k_norm;
         args[i].attend.cache = cache ? &cache->layers[i] : NULL;
         if (stats && w->router) args[i].counts = stats + (size_t)i * (size_t)c->n_experts;
-        bool keep = w->norm1->grad || (x && x->needs_grad);
+        bool keep = w->norm1->grad || t->adapted || (x && x->needs_grad);
         x = sl_block(ctx, decoder_layer, &args[i], x, keep ? t->keep : SL_KEEP_NOTHING);
         sl_observe(ctx, x, "%slayers.%d", t->name, i);
     }
@@ -120,13 +120,14 @@ sl_tensor *sl_tower_forward(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, s
 sl_tower sl_text_tower(const sl_model *m)
 {
     const struct sl_pretrain_weights *p = &m->weights.pretrain;
-    return (sl_tower){"text.", &m->text, p->text_embed, p->text_norm, p->text_layers, m->decoder_keep};
+    return (sl_tower){"text.", &m->text, p->text_embed, p->text_norm, p->text_layers, m->decoder_keep, false};
 }
 
 sl_tensor *sl_decoder_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_tensor *features,
                               const sl_decoder_cache *cache, int32_t *stats)
 {
     const sl_weights *w = &m->weights;
-    sl_tower t = {"", &m->config.decoder, w->embed, w->norm, w->layers, m->decoder_keep};
+    sl_tower t = {"", &m->config.decoder, w->embed, w->norm, w->layers, m->decoder_keep, false};
+    t.adapted = m->plan.adapted >> SL_MODULE_DECODER & 1;
     return sl_tower_forward(ctx, &t, b, features, cache, stats);
 }

@@ -14,14 +14,15 @@ sl_status sl_model_new(const sl_config *config, const sl_weight_plan *plan, bool
     m->config = *config;
     m->text = sl_config_text_tower(config);
     m->plan = *plan;
+    m->plan.adapted = plan->trainable >> SL_MODULE_LORA & 1 ? sl_weights_adapted(config) : 0;
     m->vit_keep = m->decoder_keep = SL_KEEP_ALL;
     sl_status s = sl_config_check(config, err);
     if (s == SL_OK) s = sl_weights_build(config, &m->weights, err);
     if (s == SL_OK) {
-        size_t bytes = sl_weights_bytes(&m->weights, plan);
+        size_t bytes = sl_weights_bytes(&m->weights, &m->plan);
         s = dry ? sl_arena_init_dry(&m->arena, bytes, err) : sl_arena_init(&m->arena, bytes, err);
     }
-    if (s == SL_OK) s = sl_weights_allocate(&m->weights, plan, &m->arena, err);
+    if (s == SL_OK) s = sl_weights_allocate(&m->weights, &m->plan, &m->arena, err);
     if (s != SL_OK) {
         sl_model_free(m);
         return s;

@@ -33,7 +33,7 @@ sl_status sl_model_init(sl_model *m, uint64_t seed, sl_error *err);
 /*
  * Reads DIR/config.json, makes the model and fills its weights from the checkpoint (docs/MODEL.md, section 6). Tensors
  * must have the model's shapes; missing, misshapen and unknown ones are errors that name the tensor, what was expected
- * and what was found.
+ * and what was found. Where DIR holds a LoRA adapter (section 13), the weights are its base's with the change added.
  */
 sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **out, sl_error *err);
 
@@ -50,7 +50,8 @@ bool sl_model_has(const sl_model *m, sl_module module);
 
 /*
  * Writes config.json, generation_config.json and model.safetensors (sharded past shard_bytes; 0: one file) into DIR,
- * as type SL_F32 or SL_BF16: the modules that exist. Needs the f32 masters: those of a model in training.
+ * as type SL_F32 or SL_BF16: the modules that exist. Needs the f32 masters: those of a model in training. Of a model
+ * with LoRA adapters only these are written, as PEFT's two files beside the configurations.
  */
 sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_t shard_bytes, sl_error *err);
 
@@ -96,6 +97,7 @@ typedef struct sl_tower {
     const sl_weight *embed, *norm;
     const struct sl_decoder_layer *layers;
     sl_keep keep;
+    bool adapted; /* its layers have trained adapters */
 } sl_tower;
 
 /* Returns the text tower of m. */

@@ -85,7 +85,7 @@ void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass
 
 void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks)
 {
-    bool trained = m->weights.patch_w->grad != NULL;
+    bool trained = m->weights.patch_w->grad || (m->plan.adapted >> SL_MODULE_VIT & 1);
     if (!pass->args) return;
     for (; n_blocks > 0 && pass->next < m->config.vit.depth; n_blocks--, pass->next++) {
         pass->x = sl_block(ctx, vit_block, &pass->args[pass->next], pass->x, trained ? m->vit_keep : SL_KEEP_NOTHING);

@@ -153,14 +153,17 @@ sl_status sl_weights_build(const sl_config *c, sl_weights *out, sl_error *err)
     const sl_pretrain_config *p = &c->pretrain;
     size_t depths = (size_t)c->vit.depth + (size_t)c->decoder.depth;
     size_t most = 48 + 12 * (depths + (size_t)p->predictor_depth + (size_t)p->text_depth);
+    if (c->lora.rank) most *= 3; /* a matrix and its two factors */
     *out = (sl_weights){
         .rows = sl_alloc_array(most, sizeof *out->rows),
         .vit = sl_alloc_array((size_t)c->vit.depth, sizeof *out->vit),
         .layers = sl_alloc_array((size_t)c->decoder.depth, sizeof *out->layers),
         .pretrain.predictor = sl_alloc_array((size_t)p->predictor_depth + 1, sizeof *out->vit),
         .pretrain.text_layers = sl_alloc_array((size_t)p->text_depth + 1, sizeof *out->layers),
+        .loras = sl_alloc_array(c->lora.rank ? most : 1, sizeof *out->loras),
     };
-    if (!out->rows || !out->vit || !out->layers || !out->pretrain.predictor || !out->pretrain.text_layers) {
+    if (!out->loras || !out->rows || !out->vit || !out->layers || !out->pretrain.predictor ||
+        !out->pretrain.text_layers) {
         sl_weights_free(out);
         return sl_fail(err, SL_ERR_MEMORY, "out of memory for the weight table");
     }
@@ -169,6 +172,7 @@ sl_status sl_weights_build(const sl_config *c, sl_weights *out, sl_error *err)
     build_adapter(&b, c);
     build_decoder(&b, &c->decoder);
     sl_build_pretrain(&b, c);
+    sl_build_lora(&b, c);
     SL_CHECK((size_t)out->n_rows <= most);
     return SL_OK;
 }
@@ -180,6 +184,7 @@ void sl_weights_free(sl_weights *w)
     free(w->layers);
     free(w->pretrain.predictor);
     free(w->pretrain.text_layers);
+    free(w->loras);
     *w = (sl_weights){0};
 }
 
@@ -206,7 +211,7 @@ static bool passes_gradient(const sl_weight_row *r, const sl_weight_plan *p)
 {
     unsigned upto = (1u << (r->module + 1)) - 1;
     bool first = r->module == SL_MODULE_VIT && r->layer < 0;
-    return (p->trainable & upto) && !first;
+    return ((p->trainable | p->adapted) & upto) && !first;
 }
 
 static struct row_memory plan_row(const sl_weight_row *r, const sl_weight_plan *p)
@@ -317,6 +322,7 @@ static float init_std(const sl_weight_row *r, const sl_config *c)
         [SL_MODULE_DECODER] = c->decoder.depth,
         [SL_MODULE_PRETRAIN] = c->pretrain.predictor_depth,
         [SL_MODULE_TEXT] = c->pretrain.text_depth,
+        [SL_MODULE_LORA] = 1,
     };
     int depth = depths[r->module];
     return (float)(r->init == SL_INIT_RESIDUAL ? std / sqrt(2.0 * depth) : std);

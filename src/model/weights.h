@@ -18,6 +18,7 @@ typedef enum sl_module {
     SL_MODULE_DECODER,
     SL_MODULE_PRETRAIN, /* what Seed-ViT's pretraining adds, but its text tower */
     SL_MODULE_TEXT,     /* the text tower of contrastive pretraining */
+    SL_MODULE_LORA,     /* adapters of low rank to the matrices of the others */
     SL_N_MODULES
 } sl_module;
 
@@ -92,11 +93,15 @@ typedef struct sl_weights {
     sl_weight *embed, *norm, *head;  /* head is embed when tied */
     struct sl_decoder_layer *layers; /* owned, (decoder.depth) */
     struct sl_pretrain_weights pretrain;
+    sl_lora *loras; /* owned: what the weights' lora point to */
 } sl_weights;
 
 /* Builds the table of a checked config, without memory for the tensors. Release with sl_weights_free. */
 sl_status sl_weights_build(const sl_config *c, sl_weights *out, sl_error *err);
 void sl_weights_free(sl_weights *w);
+
+/* Returns which modules have adapters when c.lora has these targets: a mask. */
+unsigned sl_weights_adapted(const sl_config *c);
 
 /* Elements of a row. */
 int64_t sl_weight_row_numel(const sl_weight_row *r);
@@ -109,6 +114,7 @@ typedef struct sl_weight_plan {
     unsigned trainable; /* mask of modules; 0: inference */
     unsigned masters;   /* mask of modules that keep f32 masters though they are frozen, so that they can be saved */
     unsigned modules;   /* mask of modules that exist at all; 0: all */
+    unsigned adapted;   /* mask of modules with trained adapters; sl_model_new sets it */
 } sl_weight_plan;
 
 /* Bytes in an arena that sl_weights_allocate takes. */

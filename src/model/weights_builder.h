@@ -11,7 +11,7 @@ struct sl_weight_builder {
     sl_weights *w; /* its rows have room */
     sl_module module;
     int layer;
-    char prefix[64];
+    char prefix[96];
 };
 
 /* Says where the next rows belong; fmt is the start of their names, printf-style. */
@@ -34,5 +34,8 @@ void sl_build_decoder_layer(struct sl_weight_builder *b, struct sl_decoder_layer
 
 /* Adds what c.pretrain asks for; w->pretrain's own arrays are there. */
 void sl_build_pretrain(struct sl_weight_builder *b, const sl_config *c);
+
+/* Adds an adapter to each matrix that c.lora names, behind the rows there are; w->loras has room for one a row. */
+void sl_build_lora(struct sl_weight_builder *b, const sl_config *c);
 
 #endif

@@ -124,7 +124,8 @@ static sl_gemm linear_product(const sl_tensor *x, const sl_weight *w, const sl_r
     return g;
 }
 
-sl_tensor *sl_fn_linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_linear *how)
+/* The map itself, without an adapter. */
+static sl_tensor *linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_linear *how)
 {
     if (ctx->failed || !x) return NULL;
     SL_CHECK(sl_tensor_cols(x) == w->k);
@@ -148,6 +149,62 @@ sl_tensor *sl_fn_linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_
     struct linear_node *n = sl_tape_push(ctx, sizeof *n, grad, linear_backward);
     if (n) n->x = x, n->y = y, n->w = w, n->how = *how, n->pre_act = pre_act;
     return y;
+}
+
+struct scaled_node {
+    sl_node node;
+    sl_tensor *x, *y;
+    float alpha;
+    sl_act act;
+};
+
+/* dx (+)= alpha dy act'(x), where at most one of the two does anything. */
+static void scaled_backward(sl_ctx *ctx, sl_node *node)
+{
+    struct scaled_node *n = (struct scaled_node *)node;
+    sl_tensor *dy = n->y->grad;
+    bool accumulate;
+    sl_tensor *dx = dy ? sl_grad_of(ctx, n->x, &accumulate) : NULL;
+    if (!dx) return;
+    SL_CHECK(!accumulate);
+    int64_t count = sl_tensor_numel(dy);
+    if (n->act != SL_ACT_NONE)
+        SL_RUN(ctx, act_bwd, dy->dtype, n->act, count, dy->data, n->x->data, dx->data, false);
+    else
+        SL_RUN(ctx, scale, count, n->alpha, dy->data, dy->dtype, dx->data, dx->dtype);
+}
+
+/* y = act(x), or alpha x without an act. */
+static sl_tensor *scaled(sl_ctx *ctx, sl_tensor *x, float alpha, sl_act act)
+{
+    sl_tensor *y = x ? sl_tensor_new(ctx, x->dtype, sl_tensor_rows(x), sl_tensor_cols(x)) : NULL;
+    if (!y) return NULL;
+    if (act != SL_ACT_NONE)
+        SL_RUN(ctx, act, x->dtype, act, sl_tensor_numel(x), x->data, y->data);
+    else
+        SL_RUN(ctx, scale, sl_tensor_numel(x), alpha, x->data, x->dtype, y->data, y->dtype);
+    y->needs_grad = wants_grad(ctx, x, NULL, NULL);
+    struct scaled_node *n = sl_tape_push(ctx, sizeof *n, y->needs_grad, scaled_backward);
+    if (n) n->x = x, n->y = y, n->alpha = alpha, n->act = act;
+    return y;
+}
+
+/* The map and its adapter; the activation comes after both. */
+static sl_tensor *adapted_linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_linear *how)
+{
+    sl_linear base = *how;
+    base.act = SL_ACT_NONE;
+    sl_tensor *y = linear(ctx, x, w, &base);
+    sl_tensor *low = linear(ctx, x, w->lora->a, &(sl_linear){.routes = how->routes});
+    low = scaled(ctx, low, w->lora->scale, SL_ACT_NONE);
+    if (!y) return NULL;
+    y = linear(ctx, low, w->lora->b, &(sl_linear){.routes = how->routes, .residual = y});
+    return how->act == SL_ACT_NONE ? y : scaled(ctx, y, 1, how->act);
+}
+
+sl_tensor *sl_fn_linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_linear *how)
+{
+    return w->lora ? adapted_linear(ctx, x, w, how) : linear(ctx, x, w, how);
 }
 
 /* --- norms --------------------------------------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ typedef struct sl_linear {
     bool f32_result;         /* the result is SL_F32 whatever ctx->dt is; not with residual */
 } sl_linear;
 
-/* y = act(x W^T + bias) + residual: x (rows, k) -> (rows, n). */
+/* y = act(x W^T + bias) + residual: x (rows, k) -> (rows, n). A weight's LoRA adapter is added before act. */
 sl_tensor *sl_fn_linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_linear *how);
 
 /* LayerNorm over the columns, weights w and b (cols). */

@@ -6,6 +6,14 @@
 
 #include "tensor/tensor.h"
 
+struct sl_weight;
+
+/* A change of low rank to a matrix W: y = x W^T + scale (x A^T) B^T (LoRA, arXiv 2106.09685). */
+typedef struct sl_lora {
+    const struct sl_weight *a, *b; /* (groups, rank, k), (groups, n, rank) */
+    float scale;
+} sl_lora;
+
 /*
  * A parameter. Memory belongs to the model's arena. Vectors (norms, biases) live in value as f32. Matrices, and
  * stacks of them (experts: groups, n, k), have an f32 master in value only while training; products read `packed`.
@@ -20,6 +28,7 @@ typedef struct sl_weight {
     size_t packed_stride; /* bytes between groups */
     size_t packed_t_stride;
     sl_dtype packed_type; /* SL_F32, SL_BF16, SL_I8 */
+    const sl_lora *lora;  /* borrowed; NULL: none */
 } sl_weight;
 
 #endif

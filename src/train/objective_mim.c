@@ -20,8 +20,11 @@ struct mim {
     sl_objective_env env;
     struct mim_options options;
     sl_model *teacher; /* owned; the vision tower alone */
-    float *scratch;    /* owned; the average's largest row, or NULL */
-    bool stale;        /* the average was read from a checkpoint and must be packed anew */
+    float *average;    /* owned: the student's averaged tower, row after row; NULL with a teacher's checkpoint */
+    float *scratch;    /* owned, as large */
+    int64_t n_average;
+    int n_rows; /* of the tower */
+    bool stale; /* the average was read from a checkpoint and must be packed anew */
 };
 
 static sl_status read_options(const json_t *json, struct mim_options *o, sl_error *err)
@@ -62,68 +65,70 @@ static bool is_vit(const sl_weight_row *r)
     return r->module == SL_MODULE_VIT;
 }
 
-/* Makes the average, equal to the student as it is. The rows of both towers come first in their tables. */
+/* Packs the average into the teacher's weights. The rows of both vision towers come first in their tables. */
+static void pack_average(struct mim *m)
+{
+    const float *at = m->average;
+    for (int i = 0; i < m->n_rows; i++) {
+        sl_weight_row *r = &m->teacher->weights.rows[i];
+        sl_weight_set(r, &m->teacher->plan, at, SL_F32, -1);
+        at += sl_weight_row_numel(r);
+    }
+    m->stale = false;
+}
+
+/* Makes the average, equal to the student as it is. */
 static sl_status start_average(struct mim *m, sl_error *err)
 {
     const sl_model *student = m->env.model;
-    sl_weight_plan plan = {.ops = student->plan.ops,
-                           .dt = student->plan.dt,
-                           .masters = 1u << SL_MODULE_VIT,
-                           .modules = 1u << SL_MODULE_VIT};
+    sl_weight_plan plan = {.ops = student->plan.ops, .dt = student->plan.dt, .modules = 1u << SL_MODULE_VIT};
     sl_config c = student->config;
     c.pretrain = (sl_pretrain_config){0};
     sl_status s = sl_model_new(&c, &plan, false, &m->teacher, err);
-    int64_t largest = 0;
-    for (int i = 0; s == SL_OK && i < m->teacher->weights.n_rows; i++) {
-        sl_weight_row *mine = &m->teacher->weights.rows[i];
-        const sl_weight_row *its = &student->weights.rows[i];
-        if (!is_vit(mine)) continue;
-        SL_CHECK(strcmp(mine->name, its->name) == 0);
-        if (!its->w.value)
+    if (s != SL_OK) return s;
+    while (is_vit(&m->teacher->weights.rows[m->n_rows])) {
+        const sl_weight_row *its = &student->weights.rows[m->n_rows];
+        SL_CHECK(strcmp(m->teacher->weights.rows[m->n_rows++].name, its->name) == 0);
+        m->n_average += sl_weight_row_numel(its);
+        if (!its->w.value || its->w.value_type != SL_F32)
             return sl_fail(err, SL_ERR_ARGUMENT, "vit-mim without a teacher needs a vision tower that is trained");
-        sl_weight_set(mine, &m->teacher->plan, its->w.value, SL_F32, -1);
-        if (sl_weight_row_numel(mine) > largest) largest = sl_weight_row_numel(mine);
     }
-    if (s == SL_OK && !(m->scratch = malloc((size_t)largest * sizeof(float))))
-        s = sl_fail(err, SL_ERR_MEMORY, "out of memory for the teacher's average");
-    return s;
-}
-
-static void repack_average(struct mim *m)
-{
-    for (int i = 0; i < m->teacher->weights.n_rows; i++)
-        if (is_vit(&m->teacher->weights.rows[i])) sl_weight_repack(&m->teacher->weights.rows[i], &m->teacher->plan);
-    m->stale = false;
+    m->average = malloc((size_t)m->n_average * sizeof *m->average);
+    m->scratch = malloc((size_t)m->n_average * sizeof *m->scratch);
+    if (!m->average || !m->scratch) return sl_fail(err, SL_ERR_MEMORY, "out of memory for the teacher's average");
+    float *at = m->average;
+    for (int i = 0; i < m->n_rows; i++) {
+        int64_t n = sl_weight_row_numel(&student->weights.rows[i]);
+        memcpy(at, student->weights.rows[i].w.value, (size_t)n * sizeof *at);
+        at += n;
+    }
+    pack_average(m);
+    return SL_OK;
 }
 
 static sl_status updated(void *state, int64_t step, sl_tally *tally, sl_error *err)
 {
     (void)step, (void)tally, (void)err;
     struct mim *m = state;
-    if (!m->scratch) return SL_OK;
+    if (!m->average) return SL_OK;
     const sl_ops *ops = m->teacher->plan.ops;
-    float keep = (float)m->options.momentum;
-    for (int i = 0; i < m->teacher->weights.n_rows; i++) {
-        sl_weight_row *mine = &m->teacher->weights.rows[i];
-        if (!is_vit(mine)) continue;
-        int64_t n = sl_weight_row_numel(mine);
-        float *average = mine->w.value;
-        ops->scale(ops, n, keep, average, SL_F32, average, SL_F32);
-        ops->scale(ops, n, 1 - keep, m->env.model->weights.rows[i].w.value, SL_F32, m->scratch, SL_F32);
-        ops->add(ops, SL_F32, n, average, m->scratch, average);
+    float keep = (float)m->options.momentum, *at = m->scratch;
+    for (int i = 0; i < m->n_rows; i++) {
+        const sl_weight_row *its = &m->env.model->weights.rows[i];
+        ops->scale(ops, sl_weight_row_numel(its), 1 - keep, its->w.value, SL_F32, at, SL_F32);
+        at += sl_weight_row_numel(its);
     }
-    repack_average(m);
+    ops->scale(ops, m->n_average, keep, m->average, SL_F32, m->average, SL_F32);
+    ops->add(ops, SL_F32, m->n_average, m->average, m->scratch, m->average);
+    pack_average(m);
     return SL_OK;
 }
 
 static void visit_state(void *state, void (*visit)(void *arg, const char *name, float *values, int64_t n), void *arg)
 {
     struct mim *m = state;
-    if (!m->scratch) return;
-    for (int i = 0; i < m->teacher->weights.n_rows; i++) {
-        sl_weight_row *r = &m->teacher->weights.rows[i];
-        if (is_vit(r)) visit(arg, r->name, r->w.value, sl_weight_row_numel(r));
-    }
+    if (!m->average) return;
+    visit(arg, "teacher", m->average, m->n_average);
     m->stale = true;
 }
 
@@ -134,6 +139,7 @@ static void mim_close(void *state)
     struct mim *m = state;
     if (!m) return;
     sl_model_free(m->teacher);
+    free(m->average);
     free(m->scratch);
     free(m);
 }
@@ -192,7 +198,7 @@ static void centre(const sl_batch *b, float *x, int64_t k)
 static float *make_targets(sl_ctx *ctx, struct mim *m, const sl_batch *b, const sl_patch_mask *mask)
 {
     int64_t k = m->teacher->config.vit.hidden;
-    if (m->stale) repack_average(m);
+    if (m->stale) pack_average(m);
     float *targets = sl_ctx_alloc(ctx, (size_t)(mask->n_masked * k) * sizeof *targets);
     float *all = sl_ctx_alloc(ctx, (size_t)(b->n_patches * k) * sizeof *all);
     sl_mark mark = sl_ctx_mark(ctx);

@@ -85,7 +85,9 @@ sl_status sl_trainer_new(const sl_config *config, const sl_ops *ops, const sl_tr
     sl_trainer *t = sl_alloc_array(1, sizeof *t);
     if (!t) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a trainer");
     t->options = *o;
-    sl_weight_plan plan = {.ops = ops, .dt = o->dt, .modules = o->modules, .trainable = o->trainable, .masters = ~0u};
+    sl_weight_plan plan = {.ops = ops, .dt = o->dt, .modules = o->modules, .trainable = o->trainable};
+    /* What is frozen is saved with the rest, unless only an adapter to it is. */
+    plan.masters = config->lora.rank ? 0 : ~0u;
     sl_status s = sl_model_new(config, &plan, dry, &t->model, err);
     if (s == SL_OK && o->recompute) t->model->vit_keep = t->model->decoder_keep = SL_KEEP_INPUT;
     if (s == SL_OK) s = reserve(t, ops, seed, dry, err);
