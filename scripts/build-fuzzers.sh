@@ -8,7 +8,7 @@ scripts/packages.sh build fuzz
 mkdir -p "$out"
 flags="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 make -j"$(nproc)" CC=clang-14 B="$out/lib" CFLAGS="$flags" LDFLAGS="$flags" "$out/lib/libseedling.a"
-pc="$(pkg-config --cflags --libs jansson libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux cairo libarchive libavformat libavcodec libswscale libavutil)"
+pc="$(pkg-config --cflags --libs jansson libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux cairo libarchive libavformat libavcodec libswscale libavutil libxxhash)"
 for f in tests/fuzz/fuzz_*.c; do
     name=$(basename "$f" .c)
     echo "  FUZZ  $name"

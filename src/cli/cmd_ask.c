@@ -1,6 +1,7 @@
 /*
  * cmd_ask.c: `seedling ask`: one question, one answer.
  */
+#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/engine_arg.h"
@@ -15,6 +16,7 @@ struct ask_options {
     const char *question, *video, *draw, *system;
     double fps, temperature, top_p;
     int64_t max_tokens, budget, seed;
+    const char *schema, *regex, *form;
     bool think, json;
 };
 
@@ -47,6 +49,22 @@ static void fill(const struct ask_options *o, sl_engine *e, sl_ask *a)
     a->sampling.seed = (uint64_t)o->seed;
 }
 
+/* Compiles what the answer must be, if that is asked; *out is owned, or NULL. */
+static sl_status read_grammar(const struct ask_options *o, sl_grammar **out, sl_error *err)
+{
+    struct sl_buf text = SL_BUF_INIT((size_t)1 << 20);
+    sl_status s = SL_OK;
+    if (o->schema) s = sl_file_read(o->schema, &text, err);
+    if (o->schema && s == SL_OK) {
+        s = sl_grammar_from_schema(sl_buf_str(&text), text.len, out, err);
+        if (s != SL_OK) sl_fail_context(err, s, "%s", o->schema);
+    }
+    if (o->regex) s = sl_grammar_from_regex(o->regex, strlen(o->regex), out, err);
+    if (o->form) s = sl_grammar_named(o->form, out, err);
+    sl_buf_release(&text);
+    return s;
+}
+
 static sl_status show(const struct ask_options *o, const sl_result *r, sl_error *err)
 {
     struct sl_reply_picture on = {0};
@@ -72,9 +90,13 @@ static sl_status answer(const struct ask_options *o, sl_engine *e, sl_error *err
         fill(o, e, &ask);
         sl_question_fill(&q, &ask);
         sl_reply_printer_init(&printer, stdout);
+        s = read_grammar(o, &ask.grammar, err);
+    }
+    if (s == SL_OK) {
         ask.on_event = o->json ? NULL : sl_reply_print;
         ask.user = &printer;
         s = sl_engine_answer(e, &ask, &r, err);
+        sl_grammar_drop(ask.grammar);
     }
     if (s == SL_OK) {
         const sl_result *result = sl_request_result(r);
@@ -118,6 +140,13 @@ int sl_cmd_ask(int argc, char **argv)
          .integer = &o.budget},
         {.name = "draw", .arg = "OUT.png", .help = "draws points and boxes on the first picture", .string = &o.draw},
         {.name = "system", .arg = "TEXT", .help = "a system message", .string = &o.system},
+        {.name = "schema", .arg = "FILE", .help = "the answer is JSON that fits this JSON Schema", .string = &o.schema},
+        {.name = "regex", .arg = "PATTERN", .help = "all of the answer matches this", .string = &o.regex},
+        {.name = "form",
+         .arg = "NAME",
+         .help = "the answer has this form",
+         .choices = "boxes|points|action|json",
+         .string = &o.form},
         {.name = "max-tokens",
          .arg = "N",
          .help = "of reasoning and answer; 0: the model's",
@@ -153,6 +182,7 @@ int sl_cmd_ask(int argc, char **argv)
     int rc = sl_cli_parse(&spec, argc, argv, &args);
     if (rc != SL_CLI_RUN) return rc;
     o.question = sl_cli_model_and_text(&args, &o.engine.model);
+    if (!o.schema + !o.regex + !o.form < 2) return sl_cli_usage("ask", "give one of --schema, --regex and --form");
     if (o.draw && !o.pictures.n) return sl_cli_usage("ask", "--draw needs a picture");
     return run(&o);
 }

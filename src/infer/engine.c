@@ -168,6 +168,8 @@ static sl_status make_banned(sl_engine *e, sl_error *err)
     const sl_config *c = &e->model->config;
     const struct sl_tokenizer *t = e->tokenizer;
     size_t words = ((size_t)c->decoder.vocab + 31) / 32, n;
+    e->allowed = sl_alloc_array(words, sizeof *e->allowed);
+    if (!e->allowed) return sl_fail(err, SL_ERR_MEMORY, "out of memory for an engine");
     for (int k = 0; k < 2; k++)
         if (!(e->banned[k] = sl_alloc_array(words, sizeof **e->banned)))
             return sl_fail(err, SL_ERR_MEMORY, "out of memory for an engine");
@@ -416,6 +418,8 @@ void sl_engine_free(sl_engine *e)
     sl_sampler_work_free(&e->sampling);
     free_step(&e->step);
     free((void *)e->running);
+    sl_token_list_free(e->token_list);
+    free(e->allowed);
     free(e->banned[0]);
     free(e->banned[1]);
     free(e->pages_path);

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "infer/features.h"
+#include "infer/grammar.h"
 #include "infer/sampler.h"
 #include "media/picture.h"
 #include "model/model.h"
@@ -156,6 +157,7 @@ typedef struct sl_ask {
     int n_stop;
     int top_logprobs;      /* -1: no log-probabilities; 0 to 20: those of chosen tokens and so many alternatives */
     bool ignore_eos;       /* goes on to max_tokens; for measuring */
+    sl_grammar *grammar;   /* what the answer must be, after the reasoning; NULL: anything. A reference is taken */
     sl_event_fn *on_event; /* or NULL */
     void *user;
 } sl_ask;

@@ -46,6 +46,8 @@ struct sl_request {
     int thinking_budget; /* -1: none */
     int max_tokens, top_logprobs;
     bool ignore_eos;
+    sl_grammar *grammar;   /* a reference, or NULL */
+    int32_t grammar_state; /* once the answer began, else -1 */
     sl_event_fn *on_event;
     void *user;
 
@@ -117,7 +119,9 @@ struct sl_engine {
     struct sl_vision_job job;
     sl_workspace work_space, vision_space;
     sl_sampler_work sampling;
-    uint32_t *banned[2]; /* tokens that are never chosen: in an answer, in a thought; (vocab) bits */
+    sl_token_list *token_list; /* made when first needed */
+    uint32_t *allowed;         /* (vocab) bits: what a grammar allows next */
+    uint32_t *banned[2];       /* tokens that are never chosen: in an answer, in a thought; (vocab) bits */
     struct sl_step step;
     double decode_seconds;  /* of a step without prefill, smoothed */
     double prefill_seconds; /* of a prompt token, smoothed */

@@ -68,6 +68,8 @@ void sl_request_finish(sl_request *r, sl_finish finish, sl_status status, const 
 {
     sl_engine *e = r->engine;
     sl_speech_end(&r->speech);
+    if (r->grammar_state >= 0) sl_grammar_end(r->grammar);
+    r->grammar_state = -1;
     fill_result(r, finish, status, error);
     sl_schedule_remove(e, r);
     tell_text(r, (sl_event){.kind = SL_EVENT_END}, true);
@@ -157,6 +159,64 @@ static bool take(sl_request *r, const sl_choice *c)
     return true;
 }
 
+/* --- under a grammar -------------------------------------------------------------------------------------------- */
+
+/* Begins the grammar with the answer's first token. */
+static sl_status begin_grammar(sl_request *r, sl_error *err)
+{
+    sl_engine *e = r->engine;
+    if (!e->token_list) {
+        sl_status s = sl_token_list_new(e->tokenizer, e->model->config.decoder.vocab, &e->token_list, err);
+        if (s != SL_OK) return s;
+    }
+    return sl_grammar_begin(r->grammar, &r->grammar_state, err);
+}
+
+/* Fills the engine's set of allowed tokens; *complete tells that nothing but the end may follow. */
+static sl_status allow_next(sl_request *r, bool *complete, sl_error *err)
+{
+    sl_engine *e = r->engine;
+    const uint32_t *mask;
+    int n;
+    sl_status s = r->grammar_state < 0 ? begin_grammar(r, err) : SL_OK;
+    if (s == SL_OK) s = sl_grammar_mask(r->grammar, e->token_list, r->grammar_state, &mask, &n, err);
+    if (s != SL_OK) return s;
+    bool may_end = sl_grammar_accepts(r->grammar, r->grammar_state);
+    *complete = n == 0 && may_end;
+    if (n == 0 && !may_end) return sl_fail(err, SL_ERR_UNSUPPORTED, "the grammar is nested too deep to go on");
+    memcpy(e->allowed, mask, ((size_t)e->model->config.decoder.vocab + 31) / 32 * sizeof *mask);
+    const sl_generation_config *g = &e->limits.generation;
+    for (int i = 0; i < g->n_eos && may_end; i++) e->allowed[g->eos[i] / 32] |= 1u << (g->eos[i] % 32);
+    return SL_OK;
+}
+
+/* Follows a chosen token. */
+static void follow_grammar(sl_request *r, int32_t id)
+{
+    size_t n;
+    const char *bytes = sl_tokenizer_token(r->engine->tokenizer, id, &n);
+    if (bytes) r->grammar_state = sl_grammar_advance(r->grammar, r->grammar_state, bytes, n);
+}
+
+/* Chooses the next token of an answer that must fit a grammar; true when the request ended. */
+static bool advance_constrained(sl_request *r, const float *logits)
+{
+    sl_engine *e = r->engine;
+    sl_choice c;
+    sl_error err = {0};
+    bool complete = false;
+    sl_status s = allow_next(r, &complete, &err);
+    if (s == SL_OK && !complete &&
+        !sl_sampler_choose(&r->sampler, &e->sampling, logits, e->allowed, e->banned[0], r->top_logprobs, &c))
+        s = sl_fail(&err, SL_ERR_UNSUPPORTED, "no token that the grammar allows can be chosen");
+    if (s != SL_OK || complete) {
+        sl_request_finish(r, complete ? SL_FINISH_STOP : SL_FINISH_FAILED, s, &err);
+        return true;
+    }
+    if (!is_end(r, c.id)) follow_grammar(r, c.id);
+    return take(r, &c);
+}
+
 bool sl_request_advance(sl_request *r, const float *logits)
 {
     sl_engine *e = r->engine;
@@ -168,6 +228,7 @@ bool sl_request_advance(sl_request *r, const float *logits)
         sl_request_finish(r, SL_FINISH_LENGTH, SL_OK, NULL);
         return true;
     }
+    if (r->grammar && !r->speech.thinking) return advance_constrained(r, logits);
     const uint32_t *banned = e->banned[r->speech.thinking];
     if (sl_sampler_choose(&r->sampler, &e->sampling, logits, NULL, banned, r->top_logprobs, &c)) return take(r, &c);
     sl_error err;

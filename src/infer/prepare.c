@@ -291,6 +291,10 @@ static sl_status prepare(sl_engine *e, sl_request *r, const sl_ask *ask, sl_erro
     r->thinking_budget = ask->thinking_budget;
     r->top_logprobs = ask->top_logprobs;
     r->ignore_eos = ask->ignore_eos;
+    r->grammar = ask->grammar;
+    r->grammar_state = -1;
+    sl_grammar_share(r->grammar);
+    if (r->grammar && !e->tokenizer) return sl_fail(err, SL_ERR_UNSUPPORTED, "a grammar needs a tokenizer");
     r->on_event = ask->on_event;
     r->user = ask->user;
     r->node = SL_PREFIX_ROOT;
@@ -345,6 +349,7 @@ sl_status sl_engine_submit(sl_engine *e, const sl_ask *ask, sl_request **out, sl
 void sl_request_destroy(sl_request *r)
 {
     for (int i = 0; i < r->n_pictures; i++) sl_features_drop(r->engine->features, r->pictures[i].set);
+    sl_grammar_drop(r->grammar);
     sl_sampler_release(&r->sampler);
     sl_speech_release(&r->speech);
     free(r->tokens);

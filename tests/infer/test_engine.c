@@ -106,11 +106,66 @@ static void test_a_second_question_about_a_picture_costs_no_vision_and_no_prefil
     sl_engine_free(e);
 }
 
+/* A grammar begins after the thought, whatever the model would rather say. */
+static void test_an_answer_keeps_to_its_schema_and_the_thought_is_free(void **state)
+{
+    (void)state;
+    static const char schema[] = "{\"type\":\"object\",\"properties\":{\"sum\":{\"type\":\"integer\",\"maximum\":99},"
+                                 "\"word\":{\"enum\":[\"four\",\"five\"]}},\"required\":[\"sum\",\"word\"]}";
+    sl_engine *e = open_engine(NULL);
+    sl_grammar *g = NULL;
+    sl_error err = {0};
+    assert_sl_ok(sl_grammar_from_schema(schema, sizeof schema - 1, &g, &err), &err);
+    for (int seed = 0; seed < 6; seed++) {
+        struct talk t;
+        talk_init(&t, e, TOY_SUM, NULL);
+        t.ask.thinking = seed % 2;
+        t.ask.grammar = g;
+        t.ask.sampling.seed = (uint64_t)seed;
+        t.ask.sampling.temperature = seed < 2 ? 0 : 3;
+        sl_request *r = answer(e, &t);
+        const sl_result *result = sl_request_result(r);
+        assert_int_equal(result->finish, SL_FINISH_STOP);
+        assert_true(sl_grammar_matches(g, result->answer, result->n_answer));
+        if (seed == 1) assert_string_equal(result->reasoning, TOY_SUM_THOUGHT);
+        sl_request_free(r);
+    }
+    sl_grammar_drop(g);
+    sl_engine_free(e);
+}
+
+static void test_a_budget_closes_the_thought(void **state)
+{
+    (void)state;
+    sl_engine *e = open_engine(NULL);
+    struct talk t;
+    talk_init(&t, e, TOY_SUM, NULL);
+    t.ask.thinking = true;
+    t.ask.thinking_budget = 5;
+    sl_request *r = answer(e, &t);
+    const sl_result *result = sl_request_result(r);
+    assert_true(result->reasoning_closed);
+    assert_true(result->n_reasoning > 0 && result->n_reasoning < strlen(TOY_SUM_THOUGHT));
+    assert_memory_equal(result->reasoning, TOY_SUM_THOUGHT, result->n_reasoning);
+    assert_true(result->n_answer > 0);
+    assert_null(strstr(result->answer, "think>"));
+    sl_request_free(r);
+    /* 0 is off: the answer is that of no thinking. */
+    t.ask.thinking_budget = 0;
+    r = answer(e, &t);
+    assert_int_equal(sl_request_result(r)->n_reasoning, 0);
+    assert_string_equal(sl_request_result(r)->answer, "four");
+    sl_request_free(r);
+    sl_engine_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learnt_answers_come_out),
         cmocka_unit_test(test_a_second_question_about_a_picture_costs_no_vision_and_no_prefill),
+        cmocka_unit_test(test_an_answer_keeps_to_its_schema_and_the_thought_is_free),
+        cmocka_unit_test(test_a_budget_closes_the_thought),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
