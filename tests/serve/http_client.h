@@ -38,6 +38,11 @@ static inline void client_send(int fd, const char *text, size_t n)
     }
 }
 
+static inline void client_say(int fd, const char *text)
+{
+    client_send(fd, text, strlen(text));
+}
+
 /* Reads until the other end closes, or for so many milliseconds without a byte. */
 static inline void client_read(int fd, struct sl_buf *out, int ms)
 {

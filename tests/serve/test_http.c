@@ -127,7 +127,7 @@ static void test_a_connection_serves_many_requests(void **state)
     int fd = client_connect(b.port);
     for (int i = 0; i < 20; i++) {
         const char *ask = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab";
-        client_send(fd, ask, strlen(ask));
+        client_say(fd, ask);
         sl_buf_clear(&b.answer);
         while (!strstr(sl_buf_str(&b.answer), "\r\n\r\nab")) {
             char bytes[4096];
@@ -158,9 +158,9 @@ static void test_refuses_bodies_over_the_limit(void **state)
     int fd = client_connect(b.port);
     const char *head =
         "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n";
-    client_send(fd, head, strlen(head));
+    client_say(fd, head);
     client_send(fd, body, 1001);
-    client_send(fd, "\r\n0\r\n\r\n", 7);
+    client_say(fd, "\r\n0\r\n\r\n");
     sl_buf_clear(&b.answer);
     client_read(fd, &b.answer, 5000);
     close(fd);
@@ -235,7 +235,7 @@ static void test_slow_senders_are_cut_off(void **state)
     ssize_t k = -1;
     /* A header a byte at a time never ends, and each byte is a sign of life. */
     for (int i = 0; i < 400; i++) {
-        client_send(fd, i ? "a" : "GET /echo HTTP/1.1\r\nX: ", i ? 1 : 25);
+        client_say(fd, i ? "a" : "GET /echo HTTP/1.1\r\nX: ");
         poll(NULL, 0, 20);
         k = recv(fd, &byte, 1, MSG_DONTWAIT);
         if (k == 0) break;
@@ -291,7 +291,7 @@ static void test_stopping_ends_what_would_not_end(void **state)
     struct bench b;
     start(&b, NULL);
     int fd = client_connect(b.port);
-    client_send(fd, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 33);
+    client_say(fd, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_true(reaches(&b.started, 1));
     double began = sl_clock_seconds();
     sl_http_stop(&b.http, 0.1);

@@ -182,7 +182,7 @@ static void test_keys(void **state)
     struct fixture f;
     sl_server_options o;
     const char *path = test_temp_path("keys");
-    test_write_file(path, "the-good-key\nthe-slow-key 1\n", 28);
+    test_write_file(path, "the-good-key\nthe-slow-key 1\n", strlen("the-good-key\nthe-slow-key 1\n"));
     sl_server_defaults(&o);
     o.keys = path;
     fixture_start(&f, pool, &o);
