@@ -15,6 +15,7 @@ struct make_options {
     const char *out;
     struct sl_cli_list set;
     int64_t processes, seed;
+    bool check;
 };
 
 static void say_left_out(void *arg, const char *family, const char *reason)
@@ -98,6 +99,7 @@ int sl_cmd_data_make(int argc, char **argv)
                                       .n_processes = o.processes         ? (int)o.processes
                                                      : n > 0 && n <= 512 ? (int)n
                                                                          : 1,
+                                      .check = o.check,
                                       .left_out = say_left_out,
                                       .progress = show_progress,
                                       .arg = &bar};

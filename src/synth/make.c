@@ -135,6 +135,7 @@ static sl_status write_shard(struct maker *m, const struct job *j, const char *p
         struct sl_recipe_sample s;
         at.number += i;
         status = sl_recipe_make(m->recipe, &at, m->states[at.family], &s, err);
+        if (!status && m->options->check) status = sl_recipe_check(m->recipe, &at, m->states[at.family], &s, err);
         if (!status) status = write_sample(w, &s, &text, err);
         sl_synth_sample_release(&s.sample);
         if (!status) atomic_fetch_add(&m->common->n_done, 1);

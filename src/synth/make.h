@@ -13,6 +13,7 @@
 struct sl_make_options {
     const char *folder; /* made if need be; borrowed */
     int n_processes;    /* at least 1 */
+    bool check;         /* check every sample before it is written: sl_recipe_check */
     /* Called in the first process: a family that cannot be made here, and why; NULL: in silence. */
     void (*left_out)(void *arg, const char *family, const char *reason);
     /* Called several times a second in the first process; NULL: nothing. */

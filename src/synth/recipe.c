@@ -4,6 +4,7 @@
 #include "synth/recipe.h"
 
 #include "base/json.h"
+#include "synth/validate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -280,26 +281,53 @@ static int draw_side(struct sl_rng *rng, const int side[2])
     return side[0] ? side[0] + (int)sl_rng_below(rng, (uint32_t)(side[1] - side[0]) + 1) : 0;
 }
 
-sl_status sl_recipe_make(const struct sl_recipe *r, const struct sl_recipe_place *at, void *state,
-                         struct sl_recipe_sample *out, sl_error *err)
+/* What a sample is asked to be, and the generator of its content. */
+struct plan {
+    struct sl_synth_request request;
+    struct sl_rng rng;
+    bool thinking;
+};
+
+/* What is asked for and how it is carried out are drawn apart, so that weights do not change the scenes. */
+static void make_plan(const struct sl_recipe *r, const struct sl_recipe_place *at, struct plan *p)
 {
     const struct sl_recipe_family *f = &r->families[at->family];
     const struct sl_synth_family *family = f->family;
-    struct sl_rng plan, rng;
-    /* What is asked for and how it is carried out are drawn apart, so that weights do not change the scenes. */
-    sl_synth_seed(&plan, r->seed + 1, family->name, at->split, at->number);
-    sl_synth_seed(&rng, r->seed, family->name, at->split, at->number);
-    struct sl_synth_request q = {.rng = &rng, .split = at->split};
-    q.task = draw(&plan, f->task_weights, family->n_tasks);
-    q.level = draw(&plan, f->level_weights, family->n_levels);
-    q.width = draw_side(&plan, f->width);
-    q.height = draw_side(&plan, f->height);
-    bool thinking = (double)sl_rng_float(&plan) < f->thinking;
+    struct sl_rng dice;
+    sl_synth_seed(&dice, r->seed + 1, family->name, at->split, at->number);
+    sl_synth_seed(&p->rng, r->seed, family->name, at->split, at->number);
+    p->request = (struct sl_synth_request){.rng = &p->rng, .split = at->split};
+    p->request.task = draw(&dice, f->task_weights, family->n_tasks);
+    p->request.level = draw(&dice, f->level_weights, family->n_levels);
+    p->request.width = draw_side(&dice, f->width);
+    p->request.height = draw_side(&dice, f->height);
+    p->thinking = (double)sl_rng_float(&dice) < f->thinking;
+}
+
+sl_status sl_recipe_make(const struct sl_recipe *r, const struct sl_recipe_place *at, void *state,
+                         struct sl_recipe_sample *out, sl_error *err)
+{
+    const struct sl_synth_family *family = r->families[at->family].family;
+    struct plan p;
+    make_plan(r, at, &p);
+    const char *task = family->tasks[p.request.task];
     sl_recipe_key(r, at, out->key);
     out->row = (struct sl_synth_row){
-        .key = out->key, .domain = family->name, .task = family->tasks[q.task], .level = q.level, .thinking = thinking};
+        .key = out->key, .domain = family->name, .task = task, .level = p.request.level, .thinking = p.thinking};
     sl_synth_sample_init(&out->sample);
-    sl_status status = family->make(state, &q, &out->sample, err);
+    sl_status status = family->make(state, &p.request, &out->sample, err);
     if (!status && out->sample.status) status = sl_fail(err, out->sample.status, "%s", out->sample.error.message);
-    return status ? sl_fail_context(err, status, "%s (%s, level %d)", out->key, family->tasks[q.task], q.level) : SL_OK;
+    return status ? sl_fail_context(err, status, "%s (%s, level %d)", out->key, task, p.request.level) : SL_OK;
+}
+
+sl_status sl_recipe_check(const struct sl_recipe *r, const struct sl_recipe_place *at, void *state,
+                          const struct sl_recipe_sample *made, sl_error *err)
+{
+    const struct sl_synth_family *family = r->families[at->family].family;
+    struct plan p;
+    make_plan(r, at, &p);
+    sl_status status = sl_synth_validate(&made->sample, err);
+    if (!status && family->validate) status = family->validate(state, &p.request, &made->sample, err);
+    return status ? sl_fail_context(err, status, "%s (%s, level %d)", made->key, made->row.task, made->row.level)
+                  : SL_OK;
 }

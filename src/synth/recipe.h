@@ -60,6 +60,13 @@ struct sl_recipe_sample {
 sl_status sl_recipe_make(const struct sl_recipe *r, const struct sl_recipe_place *at, void *state,
                          struct sl_recipe_sample *out, sl_error *err);
 
+/*
+ * Checks a sample that sl_recipe_make made (sl_synth_validate), its family's second rendering included. Errors name the
+ * sample and what disagrees.
+ */
+sl_status sl_recipe_check(const struct sl_recipe *r, const struct sl_recipe_place *at, void *state,
+                          const struct sl_recipe_sample *made, sl_error *err);
+
 /* Starts the generator of a sample's content, which depends on seed, family, split and number alone. */
 void sl_synth_seed(struct sl_rng *rng, uint64_t seed, const char *family, sl_synth_split split, int64_t number);
 

@@ -92,7 +92,7 @@ static void difference_box(const struct sl_picture *a, const struct sl_picture *
             size_t at = 3 * ((size_t)y * (size_t)a->width + (size_t)x);
             int d = 0;
             for (int k = 0; k < 3; k++) d += abs(a->rgb[at + (size_t)k] - b->rgb[at + (size_t)k]);
-            if (d < 100) continue;
+            if (d < 24) continue;
             if (x < box[0]) box[0] = x;
             if (y < box[1]) box[1] = y;
             if (x >= box[2]) box[2] = x + 1;
@@ -112,9 +112,10 @@ static sl_status check_object(struct sl_scene_brush *b, const struct sl_scene *s
     difference_box(whole, &without, box);
     sl_picture_free(&without);
     sl_scene_say(o, SL_SAY_COLOUR, name);
-    /* Its shadow changes pixels too, and what it hides may have its colour: so within a shadow, and nearly as far. */
-    double shadow = 0.14 * o->r + 2, near = fmax(3, 0.3 * o->r);
-    bool inside = box[0] >= o->box[0] - 2 && box[1] >= o->box[1] - 2 && box[2] <= o->box[2] + shadow &&
+    /* Its shadow changes pixels too, it shows through the soft edges of what lies in front, and what it hides may have
+     * its colour: so within a shadow, and nearly as far. */
+    double shadow = 0.2 * o->r + 3, near = fmax(3, 0.3 * o->r);
+    bool inside = box[0] >= o->box[0] - 4 && box[1] >= o->box[1] - 4 && box[2] <= o->box[2] + shadow &&
                   box[3] <= o->box[3] + shadow;
     bool reaches = box[0] <= o->box[0] + near && box[1] <= o->box[1] + near && box[2] >= o->box[2] - near &&
                    box[3] >= o->box[3] - near;
