@@ -32,4 +32,7 @@ void sl_over_white(const uint8_t *rgba, size_t n, uint8_t *rgb);
  */
 int sl_exif_orientation(const uint8_t *bytes, size_t n);
 
+/* The same of a WebP file's EXIF chunk, which should start with the TIFF header and often has JPEG's mark before it. */
+int sl_exif_chunk_orientation(const uint8_t *bytes, size_t n);
+
 #endif

@@ -46,3 +46,9 @@ int sl_exif_orientation(const uint8_t *bytes, size_t n)
     }
     return 1;
 }
+
+int sl_exif_chunk_orientation(const uint8_t *bytes, size_t n)
+{
+    size_t skip = n > 6 && memcmp(bytes, "Exif\0", 6) == 0 ? 6 : 0;
+    return sl_exif_orientation(bytes + skip, n - skip);
+}

@@ -3,7 +3,8 @@
  *
  * Frames come out of the decoder in the order they are shown, each with its time, which the index turns into its
  * number. The reader holds the last good frame (`good`) and, when that is not what was asked for, the one after it
- * (`ahead`): together they tell that a frame is missing, and what stands in for it.
+ * (`ahead`): together they tell that a frame is missing, and what stands in for it. Animated WebP comes from libwebp
+ * (video_webp.c), one composed frame after the other, and shares everything but the decoding.
  */
 #include "media/video.h"
 
@@ -12,6 +13,7 @@
 #include "media/resize.h"
 #include "media/video_av.h"
 #include "media/video_index.h"
+#include "media/video_webp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +38,7 @@ struct sl_video {
     struct sl_video_index index;
     struct sl_av_turn turn;
     struct sl_av_convert convert;
+    struct sl_video_webp webp; /* instead of av's container and decoder, where decoder is not NULL */
 
     struct held good, ahead;
     AVFrame *frame;   /* owned; what the decoder hands out */
@@ -95,6 +98,20 @@ static bool is_variable(const struct sl_video *v, double fps)
     return false;
 }
 
+/* What the container says of the frame rate, and in *whole of the duration; 0 where it says nothing. */
+static double told_rate(const struct sl_video *v, double *whole)
+{
+    const AVStream *stream = v->av.stream;
+    if (!stream) {
+        *whole = seconds_of(v, v->index.times[v->index.n_frames - 1] + v->index.last_step);
+        return 0;
+    }
+    *whole = stream->duration > 0 ? (double)stream->duration * av_q2d(stream->time_base) : 0;
+    AVRational rate = stream->avg_frame_rate.num > 0 && stream->avg_frame_rate.den > 0 ? stream->avg_frame_rate
+                                                                                       : stream->r_frame_rate;
+    return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+}
+
 /*
  * Frame rate and duration. The container's rate is exact where it says one (30000/1001), but only an estimate in some;
  * the times decide.
@@ -102,14 +119,10 @@ static bool is_variable(const struct sl_video *v, double fps)
 static void measure(struct sl_video *v)
 {
     struct sl_video_info *info = &v->info;
-    const AVStream *stream = v->av.stream;
     int64_t n = info->n_frames = v->index.n_frames;
-    AVRational rate = stream->avg_frame_rate.num > 0 && stream->avg_frame_rate.den > 0 ? stream->avg_frame_rate
-                                                                                       : stream->r_frame_rate;
-    double told = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+    double whole, told = told_rate(v, &whole);
     double span = v->index.counted ? 0 : seconds_of(v, v->index.times[n - 1] - v->index.times[0]);
     if (v->index.counted || n < 2 || !(span > 0)) {
-        double whole = stream->duration > 0 ? (double)stream->duration * av_q2d(stream->time_base) : 0;
         info->fps = whole > 0 ? (double)n / whole : told > 0 ? told : 25;
         info->seconds = (double)n / info->fps;
         return;
@@ -125,32 +138,54 @@ static void measure(struct sl_video *v)
     }
 }
 
-/* Animated WebP as its header says (WebP container specification, "extended file format"). */
+/* True when the file is an animated WebP. */
 static bool is_animated_webp(const struct sl_video *v)
 {
-    uint8_t head[21] = {0};
-    if (v->av.bytes) {
-        if (v->av.n < (int64_t)sizeof head) return false;
-        memcpy(head, v->av.bytes, sizeof head);
-    } else if (pread(v->fd, head, sizeof head, 0) != (ssize_t)sizeof head) {
-        return false;
-    }
-    return memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WEBPVP8X", 8) == 0 && (head[20] & 2);
+    uint8_t head[32];
+    if (v->av.bytes) return sl_video_webp_is(v->av.bytes, (size_t)v->av.n);
+    ssize_t n = pread(v->fd, head, sizeof head, 0);
+    return n > 0 && sl_video_webp_is(head, (size_t)n);
 }
 
-static sl_status open_video(struct sl_video *v, sl_error *err)
+static sl_status open_webp(struct sl_video *v, sl_error *err)
 {
-    start_clock(v);
+    const uint8_t *bytes = v->av.bytes;
+    size_t n = (size_t)v->av.n;
+    if (!bytes) {
+        sl_status status = sl_file_map(v->name, &v->webp.file, err);
+        if (status) return status;
+        bytes = v->webp.file.data;
+        n = v->webp.file.size;
+    }
+    sl_status status =
+        sl_video_webp_open(&v->webp, bytes, n, v->options.max_pixels, v->options.max_frames, &v->index, err);
+    if (status) return status;
+    v->turn = sl_video_webp_turn(&v->webp);
+    v->info.width = v->turn.swap ? v->webp.height : v->webp.width;
+    v->info.height = v->turn.swap ? v->webp.width : v->webp.height;
+    v->info.codec = "webp";
+    return SL_OK;
+}
+
+/* Everything else, through FFmpeg. */
+static sl_status open_container(struct sl_video *v, sl_error *err)
+{
     sl_status status = sl_av_open(&v->av, err);
     if (!status) status = sl_video_index_build(&v->av, v->options.max_frames, &v->index, err);
-    if (is_animated_webp(v) && (status || v->index.n_frames < 2))
-        return sl_fail(err, SL_ERR_UNSUPPORTED, "this FFmpeg cannot read animated WebP; convert it to GIF or MP4");
     if (status) return status;
     v->turn = sl_av_stream_turn(&v->av);
     const AVCodecParameters *codec = v->av.stream->codecpar;
     v->info.width = v->turn.swap ? codec->height : codec->width;
     v->info.height = v->turn.swap ? codec->width : codec->height;
     v->info.codec = avcodec_get_name(codec->codec_id);
+    return SL_OK;
+}
+
+static sl_status open_video(struct sl_video *v, sl_error *err)
+{
+    start_clock(v);
+    sl_status status = is_animated_webp(v) ? open_webp(v, err) : open_container(v, err);
+    if (status) return status;
     measure(v);
     if (v->info.seconds > v->options.max_seconds)
         return sl_fail(err, SL_ERR_MEMORY, "a video of %.0f seconds: the limit is %.0f", v->info.seconds,
@@ -233,6 +268,7 @@ void sl_video_close(struct sl_video **video)
     if (!v) return;
     sl_av_close(&v->av);
     sl_av_convert_release(&v->convert);
+    sl_video_webp_close(&v->webp);
     sl_video_index_release(&v->index);
     av_frame_free(&v->frame);
     av_frame_free(&v->good.frame);
@@ -344,8 +380,16 @@ static sl_status decode_from_key(struct sl_video *v, int64_t index, sl_error *er
     return SL_OK;
 }
 
-/* Brings frame index, or what stands in for it, into v->good. */
-static sl_status load_frame(struct sl_video *v, int64_t index, sl_error *err)
+/* The same from an animated WebP, whose frames all build on the first. */
+static void load_from_webp(struct sl_video *v, int64_t index)
+{
+    hold_nothing(&v->good);
+    sl_video_webp_decode(&v->webp, index, &v->av, v->good.frame);
+    v->good.index = v->webp.last;
+}
+
+/* Brings frame index, or the nearest before it that is whole, into v->good. */
+static sl_status load_from_container(struct sl_video *v, int64_t index, sl_error *err)
 {
     enum { NEAR = 8 }; /* frames that are decoded rather than jumped over: a seek discards what is in the decoder */
     const struct sl_video_index *ix = &v->index;
@@ -369,6 +413,17 @@ static sl_status load_frame(struct sl_video *v, int64_t index, sl_error *err)
         v->sparing = false; /* the best stand-in may have been left out */
         status = decode_from_key(v, index, err);
     }
+    return status;
+}
+
+/* Brings frame index, or what stands in for it, into v->good. */
+static sl_status load_frame(struct sl_video *v, int64_t index, sl_error *err)
+{
+    sl_status status = SL_OK;
+    if (v->webp.decoder)
+        load_from_webp(v, index);
+    else
+        status = load_from_container(v, index, err);
     if (status) return status;
     if (v->av.late) {
         v->positioned = false;
@@ -378,7 +433,8 @@ static sl_status load_frame(struct sl_video *v, int64_t index, sl_error *err)
     double gap = v->good.index < 0 ? INFINITY : sl_video_seconds(v, index) - sl_video_seconds(v, v->good.index);
     if (gap > v->options.max_gap_seconds)
         return sl_fail(err, SL_ERR_FORMAT, "frame %lld of %lld, at %.1f s, is damaged or missing%s%s", (long long)index,
-                       (long long)ix->n_frames, sl_video_seconds(v, index), v->av.detail[0] ? ": " : "", v->av.detail);
+                       (long long)v->index.n_frames, sl_video_seconds(v, index), v->av.detail[0] ? ": " : "",
+                       v->av.detail);
     v->info.n_substitute++;
     return SL_OK;
 }

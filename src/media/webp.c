@@ -34,14 +34,11 @@ static sl_status decode_alpha(const WebPIterator *frame, struct sl_picture *p, s
     return status;
 }
 
-/* The EXIF chunk should start with the TIFF header, and often has JPEG's "Exif" mark before it. */
 static int orientation_of(const WebPDemuxer *demuxer)
 {
     WebPChunkIterator chunk;
-    int orientation = 1;
-    if (!WebPDemuxGetChunk(demuxer, "EXIF", 1, &chunk)) return orientation;
-    size_t skip = chunk.chunk.size > 6 && memcmp(chunk.chunk.bytes, "Exif\0", 6) == 0 ? 6 : 0;
-    orientation = sl_exif_orientation(chunk.chunk.bytes + skip, chunk.chunk.size - skip);
+    if (!WebPDemuxGetChunk(demuxer, "EXIF", 1, &chunk)) return 1;
+    int orientation = sl_exif_chunk_orientation(chunk.chunk.bytes, chunk.chunk.size);
     WebPDemuxReleaseChunkIterator(&chunk);
     return orientation;
 }

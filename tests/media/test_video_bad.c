@@ -57,17 +57,6 @@ static void sound_without_pictures_is_refused(void **state)
     assert_string_equal(refusal(wav, sizeof wav, NULL, SL_ERR_FORMAT), "there is only sound in it, no video");
 }
 
-static void animated_webp_is_named_when_it_cannot_be_read(void **state)
-{
-    (void)state;
-    /* 16 x 16, one frame whose picture data are missing. */
-    static const char webp[] =
-        "RIFF\x3e\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0\x0f\0\0\x0f\0\0ANIM\6\0\0\0\xff\xff\xff\xff\0\0"
-        "ANMF\x10\0\0\0\0\0\0\0\0\0\x0f\0\0\x0f\0\0\x64\0\0\0";
-    const char *message = refusal(webp, sizeof webp - 1, NULL, SL_ERR_UNSUPPORTED);
-    assert_non_null(strstr(message, "animated WebP"));
-}
-
 static void limits_hold_before_anything_large_is_allocated(void **state)
 {
     (void)state;
@@ -255,7 +244,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_video_is_refused_in_one_line),
         cmocka_unit_test(sound_without_pictures_is_refused),
-        cmocka_unit_test(animated_webp_is_named_when_it_cannot_be_read),
         cmocka_unit_test(limits_hold_before_anything_large_is_allocated),
         cmocka_unit_test(time_runs_out),
         cmocka_unit_test(truncated_files_are_refused_or_give_the_frames_that_are_there),
