@@ -183,7 +183,7 @@ static void train(const sl_config *config, const struct sl_tokenizer *t, const c
         .patches = c->patches,
     };
     assert_sl_ok(sl_batch_new(config, &spec, &batch, &err), &err);
-    assert_sl_ok(sl_cpu_ops_default(2, &ops, &err), &err);
+    assert_sl_ok(sl_cpu_ops_default(1, &ops, &err), &err);
     sl_trainer_defaults(&o);
     o.dt = SL_F32;
     o.weight_decay = 0;

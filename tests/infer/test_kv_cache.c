@@ -61,7 +61,7 @@ static void assert_near(const float *got, const float *want, size_t n, double to
     if (!(sqrt(error / size) <= tolerance)) fail_msg("relative error %g", sqrt(error / size));
 }
 
-static void check_level(const sl_config *c, int level, sl_dtype dt, double tolerance)
+static void check_level(const sl_config *c, int level, sl_dtype dt, sl_dtype cache, double tolerance)
 {
     struct mt_rig r;
     struct sl_rng rng;
@@ -74,7 +74,7 @@ static void check_level(const sl_config *c, int level, sl_dtype dt, double toler
     for (int i = 0; i < 2 * TOKENS; i++) text[i / TOKENS][i % TOKENS] = (int32_t)sl_rng_below(&rng, 140);
     const int32_t *texts[2] = {text[0], text[1]};
     mt_rig_new(&r, c, level, dt, 0);
-    assert_sl_ok(sl_kv_cache_new(&c->decoder, dt, 6, 2, &k, &err), &err);
+    assert_sl_ok(sl_kv_cache_new(&c->decoder, cache, 6, 2, &k, &err), &err);
     float *want[2] = {whole(&r, text[0], TOKENS), whole(&r, text[1], TOKENS)};
     /* Chunks across page borders, uneven, then single tokens, side by side. */
     static const int chunks[][2] = {{70, 1}, {3, 66}, {1, 1}, {60, 2}, {1, 64}, {1, 1}};
@@ -98,8 +98,10 @@ static void test_cached_decoding_agrees_with_the_whole_sequence(void **state)
     (void)state;
     sl_config c = mt_tiny_config();
     for (int level = 0; level < mt_levels(); level++) {
-        check_level(&c, level, SL_F32, 1e-5);
-        check_level(&c, level, SL_BF16, 2e-2);
+        check_level(&c, level, SL_F32, SL_F32, 1e-5);
+        check_level(&c, level, SL_BF16, SL_BF16, 2e-2);
+        check_level(&c, level, SL_F32, SL_I8, 2e-2);
+        check_level(&c, level, SL_BF16, SL_I8, 4e-2);
     }
 }
 
@@ -133,6 +135,26 @@ static void test_a_token_decodes_to_the_same_bits_whatever_runs_beside_it(void *
     }
 }
 
+static void test_shared_pages_return_when_nobody_refers_to_them(void **state)
+{
+    (void)state;
+    sl_config c = mt_tiny_config();
+    sl_kv_cache *k = NULL;
+    sl_kv_sequence a = {0}, b = {0};
+    sl_error err = {0};
+    assert_sl_ok(sl_kv_cache_new(&c.decoder, SL_I8, 3, 2, &k, &err), &err);
+    assert_sl_ok(sl_kv_extend(k, &a, SL_KV_PAGE_SIZE, &err), &err);
+    sl_kv_page_share(k, a.pages[0]);
+    assert_sl_ok(sl_kv_append_page(&b, a.pages[0], SL_KV_PAGE_SIZE, &err), &err);
+    assert_int_equal(b.length, SL_KV_PAGE_SIZE);
+    assert_int_equal(sl_kv_page_refs(k, b.pages[0]), 2);
+    sl_kv_release(k, &a);
+    assert_int_equal(sl_kv_free_pages(k), 2);
+    sl_kv_release(k, &b);
+    assert_int_equal(sl_kv_free_pages(k), 3);
+    sl_kv_cache_free(k);
+}
+
 static void test_a_full_cache_refuses_and_released_pages_return(void **state)
 {
     (void)state;
@@ -156,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cached_decoding_agrees_with_the_whole_sequence),
         cmocka_unit_test(test_a_token_decodes_to_the_same_bits_whatever_runs_beside_it),
+        cmocka_unit_test(test_shared_pages_return_when_nobody_refers_to_them),
         cmocka_unit_test(test_a_full_cache_refuses_and_released_pages_return),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@ typedef struct sl_attend {
     void *const *k_pages, *const *v_pages; /* NULL when packed */
     const int32_t *const *page_table;
     int page_size;
+    bool int8; /* pages hold int8 and scales */
     const int32_t *lengths;
 } sl_attend;
 
@@ -72,6 +73,9 @@ int64_t sl_attend_visible(const sl_attend *a, int seq, int64_t row);
 
 /* k[i], v[i] = the vectors of key first + i, 0 <= i < n, of sequence seq under kv_head. */
 void sl_attend_key_rows(const sl_attend *a, int seq, int kv_head, int64_t first, int n, const void **k, const void **v);
+
+/* k[i], v[i] = the scales of the same vectors, where pages hold int8. */
+void sl_attend_key_scales(const sl_attend *a, int seq, int kv_head, int64_t first, int n, float *k, float *v);
 
 /* Number of the (token, head) pair of a row of sequence seq: index into lse, and, times head_dim, into out. */
 int64_t sl_attend_slot(const sl_attend *a, int seq, int kv_head, int64_t row);

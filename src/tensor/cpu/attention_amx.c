@@ -365,7 +365,7 @@ static void attention(const sl_ops *o, const sl_attention *a)
 static void attention_paged(const sl_ops *o, const sl_attention_paged *a)
 {
     sl_attend problem = sl_attend_paged(a);
-    if (a->dt == SL_F32)
+    if (a->dt == SL_F32 || a->int8)
         sl_attend_avx512(o, &problem);
     else
         attend(o, &problem);

@@ -42,6 +42,7 @@ sl_attend sl_attend_paged(const sl_attention_paged *a)
         .v_pages = a->v_pages,
         .page_table = a->page_table,
         .page_size = a->page_size,
+        .int8 = a->int8,
         .lengths = a->lengths,
     };
 }
@@ -99,7 +100,7 @@ int64_t sl_attend_visible(const sl_attend *a, int seq, int64_t row)
 
 void sl_attend_key_rows(const sl_attend *a, int seq, int kv_head, int64_t first, int n, const void **k, const void **v)
 {
-    int64_t size = a->dt == SL_F32 ? 4 : 2, head = (int64_t)kv_head * a->head_dim * size;
+    int64_t size = a->int8 ? 1 : a->dt == SL_F32 ? 4 : 2, head = (int64_t)kv_head * a->head_dim * size;
     if (!a->k_pages) {
         int64_t stride = a->kv_stride * size, offset = (a->cu_seqlens[seq] + first) * stride + head;
         for (int i = 0; i < n; i++) {
@@ -114,6 +115,20 @@ void sl_attend_key_rows(const sl_attend *a, int seq, int kv_head, int64_t first,
         int32_t number = a->page_table[seq][page];
         k[i] = (const char *)a->k_pages[number] + row * stride + head;
         v[i] = (const char *)a->v_pages[number] + row * stride + head;
+        if (++row == a->page_size) row = 0, page++;
+    }
+}
+
+void sl_attend_key_scales(const sl_attend *a, int seq, int kv_head, int64_t first, int n, float *k, float *v)
+{
+    int64_t values = (int64_t)a->page_size * a->n_kv_heads * a->head_dim, page = first / a->page_size;
+    int64_t row = first % a->page_size;
+    for (int i = 0; i < n; i++) {
+        int32_t number = a->page_table[seq][page];
+        const float *k_scales = (const float *)((const char *)a->k_pages[number] + values);
+        const float *v_scales = (const float *)((const char *)a->v_pages[number] + values);
+        k[i] = k_scales[row * a->n_kv_heads + kv_head];
+        v[i] = v_scales[row * a->n_kv_heads + kv_head];
         if (++row == a->page_size) row = 0, page++;
     }
 }

@@ -31,6 +31,23 @@ static void blend(float alpha, float *x, float beta, const float *y, int n)
     for (int i = 0; i < n; i++) x[i] = alpha * x[i] + beta * y[i];
 }
 
+/* The vectors of key j as f32, from where sl_attend_key_rows found them. */
+static void load_cached_key(const sl_attend *a, const sl_attend_task *t, int64_t j, const void *k_row,
+                            const void *v_row, float *k, float *v)
+{
+    if (!a->int8) {
+        load_row(a->dt, k_row, a->head_dim, k);
+        load_row(a->dt, v_row, a->head_dim, v);
+        return;
+    }
+    float k_scale, v_scale;
+    sl_attend_key_scales(a, t->seq, t->kv_head, j, 1, &k_scale, &v_scale);
+    for (int i = 0; i < a->head_dim; i++) {
+        k[i] = (float)((const int8_t *)k_row)[i] * k_scale;
+        v[i] = (float)((const int8_t *)v_row)[i] * v_scale;
+    }
+}
+
 /* One row against all the keys it sees, with a running maximum (online softmax, arXiv 1805.02867). */
 static void attend_row(const sl_attend *a, const sl_attend_task *t, int64_t row)
 {
@@ -41,8 +58,7 @@ static void attend_row(const sl_attend *a, const sl_attend_task *t, int64_t row)
     for (int64_t j = 0; j < visible; j++) {
         const void *k_row, *v_row;
         sl_attend_key_rows(a, t->seq, t->kv_head, j, 1, &k_row, &v_row);
-        load_row(a->dt, k_row, a->head_dim, k);
-        load_row(a->dt, v_row, a->head_dim, v);
+        load_cached_key(a, t, j, k_row, v_row, k, v);
         float s = a->scale * dot(q, k, a->head_dim);
         float new_max = s > max ? s : max, keep = expf(max - new_max), p = expf(s - new_max);
         blend(keep, acc, p, v, a->head_dim);

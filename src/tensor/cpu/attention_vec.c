@@ -131,14 +131,16 @@ static void run_task(struct forward *f)
     const sl_attend *a = f->a;
     const sl_attend_task *t = &f->task;
     const void *k[ATTENTION_KEYS], *v[ATTENTION_KEYS];
+    float k_scales[ATTENTION_KEYS], v_scales[ATTENTION_KEYS];
     int rows = (int)(t->last_row - t->first_row);
     int64_t keys = sl_attend_visible(a, t->seq, t->last_row - 1);
     begin_rows(f, rows);
     for (int64_t key = 0; key < keys; key += ATTENTION_KEYS) {
         int n = keys - key < ATTENTION_KEYS ? (int)(keys - key) : ATTENTION_KEYS;
         sl_attend_key_rows(a, t->seq, t->kv_head, key, n, k, v);
-        vec_pack_keys(a->dt, k, n, a->head_dim, NULL, f->k_columns);
-        vec_pack_keys(a->dt, v, n, a->head_dim, f->v_rows, NULL);
+        if (a->int8) sl_attend_key_scales(a, t->seq, t->kv_head, key, n, k_scales, v_scales);
+        vec_pack_keys(a->dt, k, a->int8 ? k_scales : NULL, n, a->head_dim, NULL, f->k_columns);
+        vec_pack_keys(a->dt, v, a->int8 ? v_scales : NULL, n, a->head_dim, f->v_rows, NULL);
         for (int row = 0; row < rows; row += UNIT_ROWS) {
             int unit = rows - row < UNIT_ROWS ? rows - row : UNIT_ROWS;
             if (sl_attend_visible(a, t->seq, t->first_row + row + unit - 1) <= key) continue;

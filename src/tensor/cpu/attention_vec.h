@@ -105,18 +105,29 @@ static inline void vec_transpose(vf x[VW])
 #endif
 }
 
+/* The same from int8. */
+static inline void vec_load_int8_row(const int8_t *src, int n, float scale, float *dst)
+{
+    for (int i = 0; i < n; i++) dst[i] = (float)src[i] * scale;
+    for (int i = n; i < vec_padded(n); i++) dst[i] = 0;
+}
+
 /*
  * Turns n <= ATTENTION_KEYS row vectors of head_dim elements into f32: rows[ATTENTION_KEYS][padded head_dim] and
  * its transpose columns[padded head_dim][ATTENTION_KEYS]; either may be NULL. What lies past n or head_dim is zero.
+ * scales, when not NULL, belong to vectors of int8.
  */
-static inline void vec_pack_keys(sl_dtype dt, const void *const *src, int n, int head_dim, float *rows, float *columns)
+static inline void vec_pack_keys(sl_dtype dt, const void *const *src, const float *scales, int n, int head_dim,
+                                 float *rows, float *columns)
 {
     int dp = vec_padded(head_dim);
     float buffer[VW * 256];
     for (int j = 0; j < ATTENTION_KEYS; j += VW) {
         float *block = rows ? rows + (int64_t)j * dp : buffer;
         for (int i = 0; i < VW; i++) {
-            if (j + i < n)
+            if (j + i < n && scales)
+                vec_load_int8_row(src[j + i], head_dim, scales[j + i], block + i * dp);
+            else if (j + i < n)
                 vec_load_row(dt, src[j + i], head_dim, 1, block + i * dp);
             else
                 memset(block + i * dp, 0, (size_t)dp * sizeof *block);

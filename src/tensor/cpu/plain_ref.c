@@ -4,6 +4,7 @@
  * They are copies, or a thousandth of a step's work.
  */
 #include "tensor/cpu/kernels.h"
+#include "tensor/cpu/scalar.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,19 +27,46 @@ static void rope_table(const sl_ops *o, int64_t tokens, int n_axes, int n_freqs,
     }
 }
 
+/* Rounds each head of a row to int8 by its largest value; the scales stand apart. */
+static void quantise_row(const sl_attention_paged *p, const void *x, int8_t *out, float *scales)
+{
+    for (int h = 0; h < p->n_kv_heads; h++) {
+        float most = 0;
+        for (int i = 0; i < p->head_dim; i++) most = fmaxf(most, fabsf(scalar_get(x, p->dt, h * p->head_dim + i)));
+        float step = most / 127;
+        scales[h] = step;
+        for (int i = 0; i < p->head_dim; i++) {
+            float v = step > 0 ? scalar_get(x, p->dt, h * p->head_dim + i) / step : 0;
+            out[h * p->head_dim + i] = (int8_t)lrintf(v);
+        }
+    }
+}
+
+/* Writes one row of k or v into a page. */
+static void write_row(const sl_attention_paged *p, const void *x, void *page, int row)
+{
+    size_t n = (size_t)p->n_kv_heads * (size_t)p->head_dim;
+    if (!p->int8) {
+        size_t bytes = n * sl_dtype_size(p->dt);
+        memcpy((char *)page + (size_t)row * bytes, x, bytes);
+        return;
+    }
+    float *scales = (float *)((char *)page + n * (size_t)p->page_size);
+    quantise_row(p, x, (int8_t *)page + (size_t)row * n, scales + (size_t)row * (size_t)p->n_kv_heads);
+}
+
 static void cache_write(const sl_ops *o, const sl_attention_paged *p, const void *k, const void *v, int64_t kv_stride)
 {
     (void)o;
-    size_t element = sl_dtype_size(p->dt), row = (size_t)p->n_kv_heads * (size_t)p->head_dim * element;
+    size_t element = sl_dtype_size(p->dt);
     for (int s = 0; s < p->n_seqs; s++) {
         int32_t first = p->cu_seqlens[s], n = p->cu_seqlens[s + 1] - first;
         for (int32_t i = 0; i < n; i++) {
             int32_t token = p->lengths[s] - n + i;
             int32_t page = p->page_table[s][token / p->page_size];
-            size_t to = (size_t)(token % p->page_size) * row;
             size_t from = (size_t)(first + i) * (size_t)kv_stride * element;
-            memcpy((char *)p->k_pages[page] + to, (const char *)k + from, row);
-            memcpy((char *)p->v_pages[page] + to, (const char *)v + from, row);
+            write_row(p, (const char *)k + from, p->k_pages[page], token % p->page_size);
+            write_row(p, (const char *)v + from, p->v_pages[page], token % p->page_size);
         }
     }
 }
