@@ -12,5 +12,6 @@ int sl_cmd_info(int argc, char **argv);
 int sl_cmd_logits(int argc, char **argv);
 int sl_cmd_serve(int argc, char **argv);
 int sl_cmd_tokenizer(int argc, char **argv);
+int sl_cmd_train(int argc, char **argv);
 
 #endif
