@@ -285,6 +285,7 @@ function submit() {
   addUser(text, pending.splice(0));
   showTray();
   $('question').value = '';
+  $('question').focus();
   grow();
   answer();
 }
