@@ -45,7 +45,7 @@ void sl_bench_finish(const struct sl_bench *b, struct sl_bench_series *s, struct
 
 void sl_bench_emit(const struct sl_bench *b, struct sl_bench_row row)
 {
-    row.threads = b->ops->n_threads;
+    if (!row.threads) row.threads = b->ops->n_threads;
     row.fraction = row.limit > 0 ? row.rate / row.limit : 0;
     b->emit(b->arg, &row);
 }

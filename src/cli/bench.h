@@ -51,7 +51,7 @@ void sl_bench_finish(const struct sl_bench *b, struct sl_bench_series *s, struct
 /* Returns the middle of n values (n >= 1), reordering them. */
 double sl_bench_median(double *values, int n);
 
-/* Fills in threads and fraction and emits. */
+/* Fills in threads (unless they are set) and fraction, and emits. */
 void sl_bench_emit(const struct sl_bench *b, struct sl_bench_row row);
 
 /* Products of the model's shapes in bf16, f32 and int8, packing of the activations included. */
@@ -71,6 +71,9 @@ sl_status sl_bench_decode(const struct sl_bench *b, sl_error *err);
 
 /* JPEG files of 1024 x 768 to normalised patches on every thread, against decoding alone. */
 sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err);
+
+/* Making training data: samples a second on one core of each family, against the rate asked of it (docs/SYNTH.md). */
+sl_status sl_bench_synth(const struct sl_bench *b, sl_error *err);
 
 /* Forward, backward and AdamW of `mini` on packed sequences of 2,048 tokens with pictures. */
 sl_status sl_bench_train(const struct sl_bench *b, sl_error *err);

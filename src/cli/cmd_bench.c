@@ -16,7 +16,7 @@ static const struct {
     bench_fn *run;
 } benches[] = {
     {"gemm", sl_bench_gemm},     {"ops", sl_bench_ops},     {"vision", sl_bench_vision}, {"prefill", sl_bench_prefill},
-    {"decode", sl_bench_decode}, {"train", sl_bench_train}, {"loader", sl_bench_loader},
+    {"decode", sl_bench_decode}, {"train", sl_bench_train}, {"loader", sl_bench_loader}, {"synth", sl_bench_synth},
 };
 
 static void print_json(void *arg, const struct sl_bench_row *r)
@@ -50,10 +50,12 @@ int sl_cmd_bench(int argc, char **argv)
     bool json = false;
     const struct sl_cli_spec spec = {
         .name = "bench",
-        .args = "[gemm|ops|vision|prefill|decode|train|loader]...",
+        .args = "[gemm|ops|vision|prefill|decode|train|loader|synth]...",
         .about =
             "Measures speed on this machine. Each row is a rate and the fraction of a limit measured in the same run:\n"
-            "register-resident products for compute, a streaming read for memory. Without a name, all of them run,\n"
+            "register-resident products for compute, a streaming read for memory. Making data (synth) is one core's, "
+            "beside\n"
+            "the rate that is asked of it. Without a name, all of them run,\n"
             "which takes two to three minutes and 20 GB of memory.",
         .example = "seedling bench gemm\nseedling bench vision decode --json --threads 1",
         .max_args = 16,
@@ -65,7 +67,8 @@ int sl_cmd_bench(int argc, char **argv)
     if (rc != SL_CLI_RUN) return rc;
     for (int i = 0; i < args.n; i++)
         if (find_bench(args.items[i]) < 0)
-            return sl_cli_usage("bench", "no bench '%s'; there are gemm, ops, vision, prefill, decode, train, loader",
+            return sl_cli_usage("bench",
+                                "no bench '%s'; there are gemm, ops, vision, prefill, decode, train, loader, synth",
                                 args.items[i]);
     sl_error err = {0};
     sl_ops *ops = NULL;

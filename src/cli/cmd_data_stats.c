@@ -34,7 +34,9 @@ struct histogram {
 
 struct stats {
     json_t *sources, *domains;     /* name: {"samples", "tokens", "targets", "pictures"}; owned */
+    json_t *labels;                /* answers by domain and checker: sl_cli_labels_add; owned */
     struct histogram tokens;       /* of a sample */
+    struct histogram answers;      /* tokens of a sample that are learnt */
     struct histogram pictures;     /* features of a picture */
     struct sl_loader_stats loader; /* of all paths */
     struct sl_skipped *skipped;
@@ -75,6 +77,8 @@ static bool add_to_table(json_t *table, const char *name, const struct sl_encode
 static sl_status add_sample(struct stats *s, const struct sl_encoded *e, sl_error *err)
 {
     add_to_histogram(&s->tokens, e->n_tokens);
+    add_to_histogram(&s->answers, e->n_targets);
+    sl_cli_labels_add(s->labels, e->domain, e->truth);
     for (int i = 0; i < e->n_pictures; i++) add_to_histogram(&s->pictures, sl_grid_patches(e->pictures[i].grid) / 4);
     if (add_to_table(s->sources, e->source_name, e) && add_to_table(s->domains, e->domain ? e->domain : "-", e))
         return SL_OK;
@@ -117,13 +121,20 @@ static sl_status count_path(struct stats *s, const struct stats_options *o, stru
 
 /* --- the answer ----------------------------------------------------------------------------------------------- */
 
+/* Learnt tokens of a sample, on average. */
+static double mean_answer(const json_t *row)
+{
+    double n = (double)json_integer_value(json_object_get(row, "samples"));
+    return n > 0 ? (double)json_integer_value(json_object_get(row, "targets")) / n : 0;
+}
+
 static void print_table(const char *title, const json_t *table)
 {
     enum { MAX_ROWS = 40 };
     const char *name;
     json_t *row;
     int n = 0;
-    printf("\n%-32s %10s %12s %12s %10s\n", title, "samples", "tokens", "targets", "pictures");
+    printf("\n%-32s %10s %12s %12s %10s %10s\n", title, "samples", "tokens", "targets", "pictures", "answer");
     json_object_foreach((json_t *)(uintptr_t)table, name, row)
     {
         if (n++ == MAX_ROWS) {
@@ -134,7 +145,7 @@ static void print_table(const char *title, const json_t *table)
         static const char *const keys[] = {"samples", "tokens", "targets", "pictures"};
         for (int i = 0; i < 4; i++)
             printf(" %*lld", i == 1 || i == 2 ? 12 : 10, (long long)json_integer_value(json_object_get(row, keys[i])));
-        putchar('\n');
+        printf(" %10.1f\n", mean_answer(row));
     }
 }
 
@@ -168,7 +179,9 @@ static void print_stats(const struct stats *s, const struct stats_options *o)
            (double)l->n_pictures / s->seconds);
     print_table("source", s->sources);
     if (json_object_size(s->domains) > 1 || !json_object_get(s->domains, "-")) print_table("domain", s->domains);
+    sl_cli_labels_print(s->labels);
     print_histogram("tokens of a sample", &s->tokens);
+    print_histogram("learnt tokens of a sample", &s->answers);
     print_histogram("tokens of a picture", &s->pictures);
 }
 
@@ -187,12 +200,13 @@ static sl_status print_json(const struct stats *s, const struct stats_options *o
 {
     const struct sl_loader_stats *l = &s->loader;
     json_t *j = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:f}, s:f, s:O, s:O, s:o, s:o}", "samples",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:f}, s:f, s:O, s:O, s:o, s:o, s:o, s:o}", "samples",
         (json_int_t)l->n_samples, "tokens", (json_int_t)l->n_tokens, "targets", (json_int_t)l->n_targets, "pictures",
         (json_int_t)l->n_pictures, "patches", (json_int_t)l->n_patches, "cut", (json_int_t)l->n_cut, "skipped",
         sl_skipped_counts(s->skipped), "packing", "length", (json_int_t)o->length, "sequences",
         (json_int_t)l->n_batches, "fill", l->fill, "seconds", s->seconds, "sources", s->sources, "domains", s->domains,
-        "sample_tokens", histogram_json(&s->tokens), "picture_tokens", histogram_json(&s->pictures));
+        "sample_tokens", histogram_json(&s->tokens), "picture_tokens", histogram_json(&s->pictures), "sample_targets",
+        histogram_json(&s->answers), "labels", sl_cli_labels_json(s->labels));
     struct sl_buf text = SL_BUF_INIT((size_t)1 << 30);
     sl_status status = sl_json_dump(j, 0, &text, err);
     if (!status) puts(sl_buf_str(&text));
@@ -241,7 +255,7 @@ static sl_status set_loader(const struct stats_options *o, struct sl_tokenizer *
 
 static sl_status run(const struct stats_options *o, const struct sl_cli_args *paths, sl_error *err)
 {
-    struct stats s = {.sources = json_object(), .domains = json_object()};
+    struct stats s = {.sources = json_object(), .domains = json_object(), .labels = json_object()};
     struct sl_tokenizer *tokenizer = NULL;
     struct sl_loader_options l;
     double start = sl_clock_seconds();
@@ -263,6 +277,7 @@ static sl_status run(const struct stats_options *o, const struct sl_cli_args *pa
         print_stats(&s, o);
     json_decref(s.sources);
     json_decref(s.domains);
+    json_decref(s.labels);
     sl_tokenizer_free(&tokenizer);
     if (s.skipped) {
         sl_status closed = sl_skipped_close(&s.skipped, status ? NULL : err);
@@ -309,7 +324,8 @@ int sl_cmd_data_stats(int argc, char **argv)
         .args = "DIR|FILE...",
         .about =
             "Reads, decodes and packs everything once, as training would, and counts: samples by source and domain,\n"
-            "tokens, pictures, how full sequences are, and what had to be skipped and why.",
+            "tokens, pictures, lengths and balance of answers, how full sequences are, and what had to be skipped and "
+            "why.",
         .example = "seedling data stats shards/ --model runs/stage1 --length 8192\n"
                    "  seedling data stats train.jsonl --skipped skipped.jsonl --json",
         .min_args = 1,
