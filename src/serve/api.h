@@ -13,6 +13,14 @@
 
 #include <pthread.h>
 
+enum { SL_KEPT_GRAMMARS = 16 };
+
+/* A grammar and what it was compiled from, both owned. */
+struct sl_kept_grammar {
+    char *key;
+    sl_grammar *grammar;
+};
+
 struct sl_server {
     sl_server_options options;
     sl_engine *engine;
@@ -22,8 +30,9 @@ struct sl_server {
     char *name;           /* of the model */
     int64_t created;      /* seconds since 1970 */
     pthread_t driver;
-    pthread_mutex_t embedding; /* one embedding at a time */
-    pthread_mutex_t lock;      /* of what follows */
+    pthread_mutex_t embedding;                         /* one embedding at a time */
+    pthread_mutex_t lock;                              /* of what follows */
+    struct sl_kept_grammar grammars[SL_KEPT_GRAMMARS]; /* the last one asked for first */
     bool stopping, failed;
     char error[512]; /* of the engine, once failed */
 };
@@ -121,9 +130,19 @@ struct sl_api_run {
     struct sl_api_event *first, **last, *held;
 };
 
-/* Fills in the ask from the common fields of a request; false with *problem for what this server cannot do. */
+/*
+ * Fills in the ask from the common fields of a request, compiling what the answer must look like; false with *problem
+ * when that is impossible. The run releases the grammar.
+ */
 bool sl_api_ask(const struct sl_api_call *call, const struct sl_api_chat *chat, sl_ask *ask,
                 struct sl_api_problem *problem);
+
+/* Puts what the request's answer must look like into *out, one reference for the caller; NULL: anything. */
+bool sl_api_grammar(const struct sl_api_call *call, const struct sl_api_chat *chat, sl_grammar **out,
+                    struct sl_api_problem *problem);
+
+/* Lets go of all kept grammars. */
+void sl_api_grammars_free(struct sl_server *s);
 
 /*
  * Submits the first answer; the others follow when its prompt has been computed, so that they find it in the cache.

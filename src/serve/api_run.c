@@ -13,12 +13,6 @@
 bool sl_api_ask(const struct sl_api_call *call, const struct sl_api_chat *chat, sl_ask *ask,
                 struct sl_api_problem *problem)
 {
-    if (chat->format != SL_FORMAT_TEXT) {
-        return sl_api_refuse(problem, "response_format", "this server writes text only");
-    }
-    if (chat->tool_choice == SL_TOOLS_REQUIRED) {
-        return sl_api_refuse(problem, "tool_choice", "this server cannot force a tool call");
-    }
     sl_ask_defaults(call->server->engine, ask);
     ask->sampling = chat->sampling;
     ask->max_tokens = chat->max_tokens;
@@ -31,7 +25,7 @@ bool sl_api_ask(const struct sl_api_call *call, const struct sl_api_chat *chat, 
         ask->tools = chat->tools;
         ask->n_tools = (size_t)chat->n_tools;
     }
-    return true;
+    return sl_api_grammar(call, chat, &ask->grammar, problem);
 }
 
 /* On the engine's thread. */
@@ -190,6 +184,7 @@ void sl_api_run_end(struct sl_api_run *run)
         event_free(e);
     }
     event_free(run->held);
+    sl_grammar_drop(run->ask.grammar);
     pthread_cond_destroy(&run->more);
     pthread_mutex_destroy(&run->lock);
     sl_metrics_time(run->call->server->metrics, SL_TIME_OF_REQUEST, sl_clock_seconds() - run->call->began);

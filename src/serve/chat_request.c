@@ -471,25 +471,34 @@ static bool read_tool_choice(struct reader *r)
                          "'tool_choice' is \"auto\", \"none\", \"required\" or names a function");
 }
 
+static bool read_schema(struct reader *r, const json_t *o)
+{
+    const json_t *schema = json_object_get(o, "json_schema");
+    r->out->schema = json_object_get(schema ? schema : o, "schema");
+    if (json_is_object(r->out->schema)) return true;
+    return sl_api_refuse(r->problem, "response_format", "response_format.json_schema.schema is missing");
+}
+
 static bool read_format(struct reader *r)
 {
+    static const char *const names[SL_N_FORMATS] = {"text",   "json_object", "json_schema", "regex",
+                                                    "points", "boxes",       "action"};
     const json_t *o = json_object_get(r->out->json, "response_format");
     const char *type = json_string_value(json_object_get(o, "type"));
     if (!present(r->out->json, "response_format")) return true;
-    if (type && !strcmp(type, "text")) return true;
-    if (type && !strcmp(type, "json_object")) {
-        r->out->format = SL_FORMAT_JSON;
-        return true;
+    int f = 0;
+    while (f < SL_N_FORMATS && (!type || strcmp(type, names[f]) != 0)) f++;
+    if (f == SL_N_FORMATS) {
+        return sl_api_refuse(r->problem, "response_format",
+                             "response_format.type is none of text, json_object, "
+                             "json_schema, regex, points, boxes and action");
     }
-    if (type && !strcmp(type, "json_schema")) {
-        const json_t *schema = json_object_get(o, "json_schema");
-        r->out->format = SL_FORMAT_SCHEMA;
-        r->out->schema = json_object_get(schema ? schema : o, "schema");
-        if (json_is_object(r->out->schema)) return true;
-        return sl_api_refuse(r->problem, "response_format", "response_format.json_schema.schema is missing");
+    r->out->format = (enum sl_api_format)f;
+    r->out->pattern = json_string_value(json_object_get(o, "pattern"));
+    if (f == SL_FORMAT_REGEX && !r->out->pattern) {
+        return sl_api_refuse(r->problem, "response_format", "response_format.pattern is missing");
     }
-    return sl_api_refuse(r->problem, "response_format",
-                         "response_format.type is none of text, json_object and json_schema");
+    return f == SL_FORMAT_SCHEMA ? read_schema(r, o) : true;
 }
 
 static bool read_thinking(struct reader *r)

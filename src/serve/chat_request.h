@@ -50,7 +50,17 @@ struct sl_api_message {
     const char *reasoning;
 };
 
-enum sl_api_format { SL_FORMAT_TEXT, SL_FORMAT_JSON, SL_FORMAT_SCHEMA };
+/* What an answer must look like: anything, a JSON object, what fits a schema or a pattern, shapes, an action. */
+enum sl_api_format {
+    SL_FORMAT_TEXT,
+    SL_FORMAT_JSON,
+    SL_FORMAT_SCHEMA,
+    SL_FORMAT_REGEX,
+    SL_FORMAT_POINTS,
+    SL_FORMAT_BOXES,
+    SL_FORMAT_ACTION,
+    SL_N_FORMATS,
+};
 enum sl_api_tool_choice { SL_TOOLS_AUTO, SL_TOOLS_NONE, SL_TOOLS_REQUIRED };
 
 /* Everything is borrowed from json or in its own lists; release with sl_api_chat_release. */
@@ -81,6 +91,7 @@ struct sl_api_chat {
     int n_stop;
     enum sl_api_format format;
     const json_t *schema; /* of SL_FORMAT_SCHEMA */
+    const char *pattern;  /* of SL_FORMAT_REGEX */
 };
 
 /* What is wrong with a request: for OpenAI's error object. */

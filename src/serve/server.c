@@ -222,6 +222,7 @@ static void raise_descriptors(void)
 
 static void server_free(struct sl_server *s)
 {
+    sl_api_grammars_free(s);
     sl_keys_free(&s->keys);
     sl_metrics_free(s->metrics);
     pthread_mutex_destroy(&s->lock);

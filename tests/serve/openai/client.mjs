@@ -84,6 +84,47 @@ const tests = {
     await assert.rejects(client.chat.completions.create({...base, messages: ask('x'), thinking: {type: 'maybe'}}),
                          (e) => e.status === 400 && e.param === 'thinking');
   },
+  async json_schema_with_thinking() {
+    const schema = {type: 'object', properties: {count: {type: 'integer'}, name: {enum: ['cat', 'dog']}},
+                    required: ['count', 'name'], additionalProperties: false};
+    const body = {...base, messages: ask('How many?'), max_tokens: 200, thinking: {type: 'enabled', budget_tokens: 4},
+                  response_format: {type: 'json_schema', json_schema: {name: 'answer', schema, strict: true}}};
+    const r = await client.chat.completions.create(body);
+    const value = JSON.parse(r.choices[0].message.content);
+    assert.ok(Number.isInteger(value.count) && ['cat', 'dog'].includes(value.name));
+    let text = '';
+    for await (const chunk of await client.chat.completions.create({...body, stream: true})) {
+      text += chunk.choices[0]?.delta?.content ?? '';
+    }
+    assert.deepEqual(JSON.parse(text), value);
+  },
+  async tools() {
+    const tools = [{type: 'function', function: {name: 'look_up', description: 'Looks a word up',
+      parameters: {type: 'object', properties: {word: {enum: ['tree', 'leaf']}}, required: ['word']}}}];
+    const body = {...base, messages: ask('Look it up'), max_tokens: 200, tools, tool_choice: 'required'};
+    const r = await client.chat.completions.create(body);
+    const [call] = r.choices[0].message.tool_calls;
+    assert.equal(r.choices[0].finish_reason, 'tool_calls');
+    assert.equal(call.function.name, 'look_up');
+    assert.ok(['tree', 'leaf'].includes(JSON.parse(call.function.arguments).word));
+    const runner = client.chat.completions.stream(body);
+    const final = await runner.finalChatCompletion();
+    assert.equal(final.choices[0].message.tool_calls[0].function.name, 'look_up');
+    const then = await client.chat.completions.create({...base, tools, messages: [
+      ...ask('Look it up'), r.choices[0].message, {role: 'tool', tool_call_id: call.id, content: 'a plant'}]});
+    assert.ok(then.choices.length === 1);
+  },
+  async points_and_patterns() {
+    const points = await client.chat.completions.create(
+        {...base, messages: look, max_tokens: 60, response_format: {type: 'points'}});
+    assert.match(points.choices[0].message.content, /^(<text>.*<\/text>)?<point>\d+ \d+<\/point>/s);
+    const pattern = await client.chat.completions.create(
+        {...base, messages: ask('Hello'), response_format: {type: 'regex', pattern: '(yes|no), [0-9]{2}'}});
+    assert.match(pattern.choices[0].message.content, /^(yes|no), [0-9]{2}$/);
+    await assert.rejects(client.chat.completions.create(
+        {...base, messages: ask('x'), response_format: {type: 'regex', pattern: '('}}),
+        (e) => e.status === 400 && e.param === 'response_format');
+  },
   async logprobs() {
     const r = await client.chat.completions.create({...base, messages: ask('Hello'), logprobs: true, top_logprobs: 3});
     const tokens = r.choices[0].logprobs.content;
