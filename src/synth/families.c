@@ -11,6 +11,7 @@ static const struct sl_synth_family *const families[] = {
     &sl_family_grounding,
     &sl_family_text,
     &sl_family_charts,
+    &sl_family_ocr,
     NULL, /* ends the table */
 };
 /* clang-format on */

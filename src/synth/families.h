@@ -12,5 +12,6 @@ extern const struct sl_synth_family sl_family_grounding;
 /* Plain text and talk: text.c. */
 extern const struct sl_synth_family sl_family_text;
 extern const struct sl_synth_family sl_family_charts;
+extern const struct sl_synth_family sl_family_ocr;
 
 #endif
