@@ -167,6 +167,7 @@ int sl_cmd_data(int argc, char **argv)
 {
     static const struct sl_cli_command commands[] = {
         {"make", "training data from a recipe, with exact ground truth", sl_cmd_data_make},
+        {"sheet", "some samples of a family of made data on one picture", sl_cmd_data_sheet},
         {"show", "an HTML sheet of samples with their ground truth drawn in", cmd_show},
         {"stats", "counts, lengths, picture sizes, and how full packed sequences are", sl_cmd_data_stats},
     };

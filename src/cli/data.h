@@ -11,6 +11,7 @@
 
 /* Each runs one subcommand of `data`; argv[0] is its name. */
 int sl_cmd_data_make(int argc, char **argv);
+int sl_cmd_data_sheet(int argc, char **argv);
 int sl_cmd_data_stats(int argc, char **argv);
 
 /* Opens a dataset or mixture once through, bad rows counted in skipped. */
