@@ -75,6 +75,12 @@ sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err);
 /* Making training data: samples a second on one core of each family, against the rate asked of it (docs/SYNTH.md). */
 sl_status sl_bench_synth(const struct sl_bench *b, sl_error *err);
 
+/*
+ * The server with 1, 8 and 32 clients: tokens a second, times to the first token, silences; each against what is asked
+ * of it in proportion to one client.
+ */
+sl_status sl_bench_serve(const struct sl_bench *b, sl_error *err);
+
 /* Forward, backward and AdamW of `mini` on packed sequences of 2,048 tokens with pictures. */
 sl_status sl_bench_train(const struct sl_bench *b, sl_error *err);
 

@@ -15,8 +15,9 @@ static const struct {
     const char *name;
     bench_fn *run;
 } benches[] = {
-    {"gemm", sl_bench_gemm},     {"ops", sl_bench_ops},     {"vision", sl_bench_vision}, {"prefill", sl_bench_prefill},
-    {"decode", sl_bench_decode}, {"train", sl_bench_train}, {"loader", sl_bench_loader}, {"synth", sl_bench_synth},
+    {"gemm", sl_bench_gemm},       {"ops", sl_bench_ops},       {"vision", sl_bench_vision},
+    {"prefill", sl_bench_prefill}, {"decode", sl_bench_decode}, {"train", sl_bench_train},
+    {"loader", sl_bench_loader},   {"synth", sl_bench_synth},   {"serve", sl_bench_serve},
 };
 
 static void print_json(void *arg, const struct sl_bench_row *r)
@@ -50,7 +51,7 @@ int sl_cmd_bench(int argc, char **argv)
     bool json = false;
     const struct sl_cli_spec spec = {
         .name = "bench",
-        .args = "[gemm|ops|vision|prefill|decode|train|loader|synth]...",
+        .args = "[gemm|ops|vision|prefill|decode|train|loader|synth|serve]...",
         .about =
             "Measures speed on this machine. Each row is a rate and the fraction of a limit measured in the same run:\n"
             "register-resident products for compute, a streaming read for memory. Making data (synth) is one core's, "
@@ -67,9 +68,9 @@ int sl_cmd_bench(int argc, char **argv)
     if (rc != SL_CLI_RUN) return rc;
     for (int i = 0; i < args.n; i++)
         if (find_bench(args.items[i]) < 0)
-            return sl_cli_usage("bench",
-                                "no bench '%s'; there are gemm, ops, vision, prefill, decode, train, loader, synth",
-                                args.items[i]);
+            return sl_cli_usage(
+                "bench", "no bench '%s'; there are gemm, ops, vision, prefill, decode, train, loader, synth, serve",
+                args.items[i]);
     sl_error err = {0};
     sl_ops *ops = NULL;
     if (sl_cpu_ops_default((int)threads, &ops, &err) != SL_OK) return sl_cli_failed("bench", "%s", err.message);
