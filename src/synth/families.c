@@ -12,6 +12,7 @@ static const struct sl_synth_family *const families[] = {
     &sl_family_text,
     &sl_family_charts,
     &sl_family_ocr,
+    &sl_family_puzzles,
     NULL, /* ends the table */
 };
 /* clang-format on */

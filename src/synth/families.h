@@ -14,4 +14,7 @@ extern const struct sl_synth_family sl_family_text;
 extern const struct sl_synth_family sl_family_charts;
 extern const struct sl_synth_family sl_family_ocr;
 
+/* Mazes, boards, patterns, differences, programs: puzzles.c. */
+extern const struct sl_synth_family sl_family_puzzles;
+
 #endif
