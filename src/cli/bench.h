@@ -69,7 +69,7 @@ sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err);
 /* The same decoder one token at a time, bf16 and int8 weights: bytes of weights and cache read, against memory. */
 sl_status sl_bench_decode(const struct sl_bench *b, sl_error *err);
 
-/* JPEG files of 1024 x 768 to normalised patches on every thread, against decoding alone. */
+/* JPEG files of 1024 x 768 to normalised patches on every thread, and resizing alone, against decoding alone. */
 sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err);
 
 /* Making training data: samples a second on one core of each family, against the rate asked of it (docs/SYNTH.md). */

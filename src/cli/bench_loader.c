@@ -59,9 +59,10 @@ static void paint(struct sl_picture *p)
 
 /* One thread's share: the file is everybody's, the memory its own. */
 struct worker {
-    const struct sl_buf *jpeg; /* borrowed */
-    uint8_t *rgb;              /* (HEIGHT, WIDTH, 3) */
-    float *patches;            /* of the resized picture */
+    const struct sl_buf *jpeg;        /* borrowed */
+    const struct sl_picture *painted; /* what it shows, before it was compressed; borrowed */
+    uint8_t *rgb;                     /* (HEIGHT, WIDTH, 3) */
+    float *patches;                   /* of the resized picture */
     sl_status status;
     sl_error err;
 };
@@ -101,6 +102,18 @@ static void to_patches(struct worker *w)
     w->status = s;
 }
 
+/* Resizing alone, of the picture that was painted: what other libraries are compared with. */
+static void resize_only(struct worker *w)
+{
+    const struct sl_fit rule = sl_fit_default();
+    struct sl_picture resized = {0};
+    int width, height;
+    sl_status s = sl_picture_fit(&rule, WIDTH, HEIGHT, &width, &height, &w->err);
+    if (!s) s = sl_picture_resize(w->painted, width, height, SL_FILTER_BILINEAR, 1, &resized, &w->err);
+    sl_picture_free(&resized);
+    w->status = s;
+}
+
 /* Pictures a second of all workers together. */
 static double rate(struct worker *workers, int n, void (*work)(struct worker *))
 {
@@ -111,20 +124,31 @@ static double rate(struct worker *workers, int n, void (*work)(struct worker *))
     return n * ROUND / (sl_clock_seconds() - start);
 }
 
-static sl_status measure(const struct sl_bench *b, struct worker *workers, sl_error *err)
+/* One row: a kind of work beside bare decoding. */
+static sl_status measure(const struct sl_bench *b, struct worker *workers, void (*work)(struct worker *),
+                         struct sl_bench_row row, sl_error *err)
 {
     struct sl_bench_series series = {0};
     int n = b->ops->n_threads;
     while (sl_bench_more(&series, REPEATS)) {
         double limit = rate(workers, n, decode_only);
-        sl_bench_add(&series, rate(workers, n, to_patches), limit);
+        sl_bench_add(&series, rate(workers, n, work), limit);
     }
     for (int i = 0; i < n; i++)
         if (workers[i].status) return sl_fail(err, workers[i].status, "%s", workers[i].err.message);
-    struct sl_bench_row row = {.bench = "loader", .dtype = "f32", .unit = "pictures/s"};
-    snprintf(row.shape, sizeof row.shape, "JPEG %dx%d (%zu KB) to patches", WIDTH, HEIGHT, workers[0].jpeg->len / 1000);
     sl_bench_finish(b, &series, row);
     return SL_OK;
+}
+
+static sl_status measure_all(const struct sl_bench *b, struct worker *workers, sl_error *err)
+{
+    struct sl_bench_row row = {.bench = "loader", .dtype = "f32", .unit = "pictures/s"};
+    snprintf(row.shape, sizeof row.shape, "JPEG %dx%d (%zu KB) to patches", WIDTH, HEIGHT, workers[0].jpeg->len / 1000);
+    sl_status s = measure(b, workers, to_patches, row, err);
+    if (s) return s;
+    row.dtype = "u8";
+    snprintf(row.shape, sizeof row.shape, "resizing %dx%d alone", WIDTH, HEIGHT);
+    return measure(b, workers, resize_only, row, err);
 }
 
 sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err)
@@ -139,13 +163,13 @@ sl_status sl_bench_loader(const struct sl_bench *b, sl_error *err)
     paint(&picture);
     s = sl_picture_encode_jpeg(&picture, QUALITY, &jpeg, err);
     for (int i = 0; i < n && !s; i++) {
-        workers[i] = (struct worker){.jpeg = &jpeg};
+        workers[i] = (struct worker){.jpeg = &jpeg, .painted = &picture};
         workers[i].rgb = malloc((size_t)WIDTH * HEIGHT * 3);
         /* As in a loader's batch; the rule never makes this picture larger. */
         workers[i].patches = sl_alloc_huge((size_t)WIDTH * HEIGHT * 3 * sizeof(float));
         if (!workers[i].rgb || !workers[i].patches) s = sl_fail(err, SL_ERR_MEMORY, "out of memory");
     }
-    if (!s) s = measure(b, workers, err);
+    if (!s) s = measure_all(b, workers, err);
 out:
     for (int i = 0; workers && i < n; i++) {
         free(workers[i].rgb);
