@@ -27,7 +27,7 @@ static const struct {
     bool by_clock; /* another process works for it */
 } floors[] = {
     {"scenes", 150, 336, false}, {"grounding", 150, 336, false}, {"puzzles", 150, 336, false}, {"screens", 15, 0, true},
-    {"pages", 15, 0, true},      {"video", 3, 224, false},       {"text", 40, 0, false},
+    {"pages", 15, 0, true},      {"video", 3, 224, false},       {"text", 40, 0, false},       {"ocr", 40, 0, false},
 };
 
 static double now(bool by_clock)

@@ -1,7 +1,7 @@
 /*
  * test_blind.c: no question gives its answer away. A bag-of-words classifier (multinomial naive Bayes over the words of
- * the question, with the answers as classes) is trained on one half of a family's samples and guesses the answers of
- * the other half without seeing a picture (samples without one are all question); it may pass the checkers no oftener
+ * the question, with the answers as classes) is trained on two thirds of a family's samples and guesses the answers of
+ * the others without seeing a picture (samples without one are all question); it may pass the checkers no oftener
  * than chance (the truths' own) by more than the margin. SEEDLING_TEST_LONG=1 takes more samples, and the slow families
  * too.
  */
@@ -14,7 +14,7 @@
 #include <math.h>
 #include <time.h>
 
-enum { MAX_WORDS = 4096, MAX_SAMPLES = 2000, MAX_QUESTION = 96, LEAST_SAMPLES = 160 };
+enum { MAX_WORDS = 4096, MAX_SAMPLES = 2000, MAX_QUESTION = 96, LEAST_SAMPLES = 100 };
 
 /* Above chance by so much, plus two standard deviations of what so few samples can say. */
 static const double margin = 0.05;
@@ -171,7 +171,7 @@ static void test_questions_do_not_give_answers_away(void **state)
         struct blind b = {.examples = sl_alloc_array(MAX_SAMPLES, sizeof *b.examples)};
         assert_non_null(b.examples);
         if (test_family_open(i, &f)) {
-            collect(&f, &b, thorough ? MAX_SAMPLES : 600, thorough ? 90 : 1.2);
+            collect(&f, &b, thorough ? MAX_SAMPLES : 600, thorough ? 90 : 0.7);
             if (b.n >= LEAST_SAMPLES) {
                 int n_train = b.n * 2 / 3;
                 train(&b, n_train);

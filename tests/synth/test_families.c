@@ -1,6 +1,6 @@
 /*
  * test_families.c: what holds for every family: samples are valid, agree with their checkers and with a second
- * rendering, and follow from their numbers. 30 samples of each (as many as fit into a second), a thousand with
+ * rendering, and follow from their numbers. 30 samples of each (as many as fit into half a second), a thousand with
  * SEEDLING_TEST_LONG=1.
  */
 #include "families_test.h"
@@ -54,7 +54,7 @@ static void test_samples_of_every_family_are_right(void **state)
     for (int i = 0; i < sl_synth_n_families(); i++) {
         struct test_family f;
         if (!test_family_open(i, &f)) continue;
-        int n = run_family(&f, thorough ? 1000 : 30, thorough ? 600 : 1);
+        int n = run_family(&f, thorough ? 1000 : 30, thorough ? 600 : 0.5);
         printf("# %s: %d samples\n", f.family->name, n);
         test_family_close(&f);
     }
