@@ -1,5 +1,5 @@
 /*
- * encode_media.c: pictures, videos, and videos given as pictures.
+ * encode_media.c: pictures, videos, videos given as pictures, and sounds as spectrograms.
  *
  * All videos are planned alike: there are n frames to choose from (all of a file, those between two times, those at
  * given times, or given pictures), and the plan chooses among them. Given times and pictures are all wanted, as far as
@@ -8,6 +8,7 @@
 #include "data/encode_media.h"
 
 #include "base/mem.h"
+#include "media/sound.h"
 #include "media/video.h"
 
 #include <math.h>
@@ -263,11 +264,67 @@ static sl_status load_frames(struct loading *l)
     return s;
 }
 
+/* --- sounds ------------------------------------------------------------------------------------------------------- */
+
+static sl_status read_sound(struct loading *l, struct sl_sound *sound)
+{
+    const struct sl_blob *file = &l->media->file;
+    struct sl_sound_options options = sl_sound_options_default();
+    struct sl_buf bytes = SL_BUF_INIT(l->options->max_media_bytes);
+    sl_status s;
+    options.start = l->media->start;
+    options.end = l->media->end;
+    if (file->path && !file->offset && !file->n && !file->base64) {
+        s = sl_sound_read(sound, file->path, &options, l->err);
+    } else {
+        s = load_bytes(l, file, &bytes);
+        if (s) goto out;
+        s = sl_sound_decode(sound, bytes.data, bytes.len, l->media->name, &options, l->err);
+    }
+    if (s) blame(l, s == SL_ERR_MEMORY ? SL_SKIP_OVERSIZE : SL_SKIP_BAD_MEDIA, s);
+out:
+    sl_buf_release(&bytes);
+    return s;
+}
+
+/* Brings one spectrogram to a width that the model's patches fill; takes its pixels. */
+static sl_status add_spectrogram(struct loading *l, struct sl_picture *picture)
+{
+    struct sl_view_rule rule = l->options->view;
+    rule.fit.min_pixels = 1;
+    sl_status s = sl_view_make(&rule, picture, 1, &l->out->items[l->out->n], l->err);
+    if (s) return blame(l, SL_SKIP_BAD_MEDIA, s);
+    l->out->items[l->out->n++].sound = true;
+    return SL_OK;
+}
+
+static sl_status load_sound(struct loading *l)
+{
+    struct sl_sound sound = {0};
+    sl_status s = read_sound(l, &sound);
+    if (s) return s;
+    int n = sl_sound_n_pictures(&sound);
+    struct sl_picture *pictures = sl_alloc_array((size_t)n, sizeof *pictures);
+    if (!pictures || !make_room(l, n, false))
+        s = no_memory(l);
+    else if (sl_sound_pictures(&sound, pictures, l->err))
+        s = no_memory(l);
+    sl_sound_free(&sound);
+    for (int i = 0; pictures && i < n; i++)
+        if (!s)
+            s = add_spectrogram(l, &pictures[i]);
+        else
+            sl_picture_free(&pictures[i]);
+    free(pictures);
+    return s;
+}
+
 sl_status sl_media_load(const struct sl_encode_options *o, const struct sl_sample_media *media, int64_t max_patches,
                         struct sl_media_views *out, struct sl_encode_failure *why, sl_error *err)
 {
     struct loading l = {o, media, max_patches, out, why, err};
     *out = (struct sl_media_views){0};
     if (media->kind == SL_MEDIA_IMAGE) return load_picture(&l);
+    if (media->kind == SL_MEDIA_SOUND) return load_sound(&l);
     return media->n_frames ? load_frames(&l) : load_video(&l);
 }

@@ -8,8 +8,8 @@
 
 /* What a picture or video became. */
 struct sl_media_views {
-    struct sl_view *items; /* (n), owned; one for a picture, a video's frames in the order of time */
-    double *seconds;       /* (n), owned: when each frame is shown; NULL for a picture */
+    struct sl_view *items; /* (n), owned; one for a picture, several for a video or sound in the order of time */
+    double *seconds;       /* (n), owned: when each frame is shown; NULL for a picture or sound */
     int n;
 };
 

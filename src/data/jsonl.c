@@ -150,7 +150,7 @@ static void read_timestamps(struct sl_row *row, const json_t *part, struct sl_sa
     m->n_timestamps = (int)n;
 }
 
-/* Reads how a picture or video is to be looked at. */
+/* Reads how a picture or video is to be looked at, and which part of a sound. */
 static void read_details(struct sl_row *row, const json_t *part, struct sl_sample_media *m)
 {
     double min_pixels = 0, max_pixels = 0;
@@ -177,10 +177,10 @@ static void read_details(struct sl_row *row, const json_t *part, struct sl_sampl
         if (!get_number(row, part, numbers[i].key, 0, numbers[i].max, out)) return;
     }
     if (m->end != 0 && m->end <= m->start) sl_row_fail(row, SL_SKIP_BAD_ROW, "end: not after start");
-    read_timestamps(row, part, m);
+    if (m->kind == SL_MEDIA_VIDEO) read_timestamps(row, part, m);
 }
 
-/* Adds a picture or video part; value is what stands under its type. */
+/* Adds a picture, video or sound part; value is what stands under its type. */
 static void add_media(struct sl_row *row, struct sl_marks *marks, sl_media_kind kind, const json_t *part,
                       const json_t *value)
 {
@@ -190,10 +190,11 @@ static void add_media(struct sl_row *row, struct sl_marks *marks, sl_media_kind 
         m = sl_row_media(row, kind, json_string_value(value));
     } else if (kind == SL_MEDIA_VIDEO && json_is_array(value)) {
         m = sl_row_frames(row, value);
-    } else if (!value) {
+    } else if (!value && kind != SL_MEDIA_SOUND) {
         m = sl_marks_take(marks, kind);
     } else {
-        sl_row_fail(row, SL_SKIP_BAD_ROW, "a %s is not a path", kind == SL_MEDIA_IMAGE ? "picture" : "video");
+        static const char *const names[] = {"picture", "video", "sound"};
+        sl_row_fail(row, SL_SKIP_BAD_ROW, "a %s is not a path", names[kind]);
     }
     if (m) read_details(row, part, m);
 }
@@ -213,6 +214,8 @@ static void add_part(struct sl_row *row, struct sl_marks *marks, const json_t *p
         add_media(row, marks, SL_MEDIA_IMAGE, part, value);
     } else if (strcmp(type, "video") == 0 || strcmp(type, "video_url") == 0) {
         add_media(row, marks, SL_MEDIA_VIDEO, part, value);
+    } else if (strcmp(type, "audio") == 0 || strcmp(type, "audio_url") == 0) {
+        add_media(row, marks, SL_MEDIA_SOUND, part, value);
     } else {
         sl_row_fail(row, SL_SKIP_BAD_ROW, "a part of the unknown type \"%.40s\"", type);
     }

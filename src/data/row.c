@@ -101,6 +101,7 @@ void sl_row_text(struct sl_row *row, const char *text, size_t n)
 /* Adds a part for a new, empty media; NULL once the row has failed. */
 static struct sl_sample_media *add_media(struct sl_row *row, sl_media_kind kind, const char *name)
 {
+    static const sl_sample_part_kind parts[] = {SL_SAMPLE_IMAGE, SL_SAMPLE_VIDEO, SL_SAMPLE_SOUND};
     int max = row->place.limits->max_media;
     char *copy =
         row->status ? NULL : sl_sample_strndup(row->sample, name, (size_t)sl_utf8_cut(name, strlen(name), 256));
@@ -110,10 +111,10 @@ static struct sl_sample_media *add_media(struct sl_row *row, sl_media_kind kind,
     }
     if ((int)row->n_media + row->n_frames >= max ||
         !sl_grow_array((void **)&row->media, &row->cap_media, row->n_media + 1, sizeof *row->media, (size_t)max)) {
-        sl_row_fail(row, SL_SKIP_OVERSIZE, "more than %d pictures, videos and frames", max);
+        sl_row_fail(row, SL_SKIP_OVERSIZE, "more than %d pictures, videos, sounds and frames", max);
         return NULL;
     }
-    struct sl_sample_part *p = add_part(row, kind == SL_MEDIA_IMAGE ? SL_SAMPLE_IMAGE : SL_SAMPLE_VIDEO);
+    struct sl_sample_part *p = add_part(row, parts[kind]);
     if (!p) return NULL;
     p->media = (int)row->n_media;
     struct sl_sample_media *m = &row->media[row->n_media++];
@@ -278,18 +279,21 @@ struct sl_sample_media *sl_row_frames(struct sl_row *row, const json_t *names)
 
 bool sl_media_kind_of(const char *name, sl_media_kind *kind)
 {
-    static const char *const images[] = {"jpg", "jpeg", "png", "webp", "gif", "bmp"};
-    static const char *const videos[] = {"mp4", "webm", "mkv", "mov", "avi", "m4v"};
+    static const struct {
+        sl_media_kind kind;
+        const char *ext;
+    } kinds[] = {
+        {SL_MEDIA_IMAGE, "jpg"},  {SL_MEDIA_IMAGE, "jpeg"}, {SL_MEDIA_IMAGE, "png"}, {SL_MEDIA_IMAGE, "webp"},
+        {SL_MEDIA_IMAGE, "gif"},  {SL_MEDIA_IMAGE, "bmp"},  {SL_MEDIA_VIDEO, "mp4"}, {SL_MEDIA_VIDEO, "webm"},
+        {SL_MEDIA_VIDEO, "mkv"},  {SL_MEDIA_VIDEO, "mov"},  {SL_MEDIA_VIDEO, "avi"}, {SL_MEDIA_VIDEO, "m4v"},
+        {SL_MEDIA_SOUND, "wav"},  {SL_MEDIA_SOUND, "flac"}, {SL_MEDIA_SOUND, "mp3"}, {SL_MEDIA_SOUND, "ogg"},
+        {SL_MEDIA_SOUND, "opus"}, {SL_MEDIA_SOUND, "m4a"},
+    };
     const char *dot = strrchr(name, '.');
     const char *ext = dot ? dot + 1 : name;
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
-        if (strcasecmp(ext, images[i]) != 0) continue;
-        *kind = SL_MEDIA_IMAGE;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof videos / sizeof *videos; i++) {
-        if (strcasecmp(ext, videos[i]) != 0) continue;
-        *kind = SL_MEDIA_VIDEO;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcasecmp(ext, kinds[i].ext) != 0) continue;
+        *kind = kinds[i].kind;
         return true;
     }
     return false;

@@ -91,7 +91,7 @@ void sl_row_truth(struct sl_row *row, const json_t *value);
 /* Puts everything into the sample; a row that says nothing fails. Returns the row's status. */
 sl_status sl_row_finish(struct sl_row *row);
 
-/* True when the file name or extension is that of a picture or video format; *kind says which. */
+/* True when the file name or extension is that of a picture, video or sound format; *kind says which. */
 bool sl_media_kind_of(const char *name, sl_media_kind *kind);
 
 #endif

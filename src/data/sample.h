@@ -52,14 +52,15 @@ sl_status sl_blob_load(const struct sl_blob *b, size_t max_bytes, struct sl_buf 
 typedef enum sl_media_kind {
     SL_MEDIA_IMAGE,
     SL_MEDIA_VIDEO,
+    SL_MEDIA_SOUND, /* also the sound track of a video's file */
 } sl_media_kind;
 
-/* One picture or video of a sample. A video is a file, or a list of pictures (n_frames > 0). */
+/* One picture, video or sound of a sample. A video is a file, or a list of pictures (n_frames > 0). */
 struct sl_sample_media {
     sl_media_kind kind;
     const char *name;    /* as the dataset calls it, for messages; never NULL */
     struct sl_blob file; /* the encoded picture or video; unused when frames are given */
-    /* Videos. */
+    /* Videos; of sounds only start and end. */
     const struct sl_blob *frames; /* (n_frames): encoded pictures in the order of time, or NULL */
     int n_frames;
     const double *timestamps; /* seconds: of each frame given, or to take from the file; NULL: by fps */
@@ -84,6 +85,7 @@ typedef enum sl_sample_part_kind {
     SL_SAMPLE_TEXT,
     SL_SAMPLE_IMAGE,
     SL_SAMPLE_VIDEO,
+    SL_SAMPLE_SOUND,
 } sl_sample_part_kind;
 
 /* A piece of a message, in the order of reading. */
@@ -91,7 +93,7 @@ struct sl_sample_part {
     sl_sample_part_kind kind;
     const char *text; /* SL_SAMPLE_TEXT: valid UTF-8, NUL-terminated, n_text bytes; else NULL */
     size_t n_text;
-    int media; /* SL_SAMPLE_IMAGE, SL_SAMPLE_VIDEO: index into the sample's media; else -1 */
+    int media; /* SL_SAMPLE_IMAGE, _VIDEO, _SOUND: index into the sample's media; else -1 */
 };
 
 struct sl_sample_message {

@@ -18,13 +18,18 @@
 
 enum { IO_BUFFER_BYTES = 1 << 16 };
 
-static const char not_a_video[] = "not a video that can be read";
+static const char not_a_video[] = "not a video that can be read", not_a_sound[] = "not a sound that can be read";
 
 #if LIBAVFORMAT_VERSION_MAJOR >= 59
 typedef const AVInputFormat *input_format;
 #else
 typedef AVInputFormat *input_format;
 #endif
+
+static const char *what_it_is_not(const struct sl_av *av)
+{
+    return av->sound ? not_a_sound : not_a_video;
+}
 
 bool sl_av_is_late(struct sl_av *av)
 {
@@ -134,10 +139,11 @@ static sl_status probe(struct sl_av *av, AVIOContext *io, input_format *found, s
     if (limit == 0 || limit > MOST) limit = MOST;
     if (limit < LEAST) limit = LEAST;
     int rc = av_probe_input_buffer2(io, found, "", NULL, 0, (unsigned)limit);
-    if (rc < 0) return sl_av_fail(av, rc, err, not_a_video);
+    if (rc < 0) return sl_av_fail(av, rc, err, what_it_is_not(av));
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         if (strcmp((*found)->name, refused[i]) == 0)
-            return sl_fail(err, SL_ERR_FORMAT, "%s: text, or a list of other files (%s)", not_a_video, refused[i]);
+            return sl_fail(err, SL_ERR_FORMAT, "%s: text, or a list of other files (%s)", what_it_is_not(av),
+                           refused[i]);
     return SL_OK;
 }
 
@@ -178,7 +184,7 @@ static sl_status open_container(struct sl_av *av, sl_error *err)
     av_dict_free(&options);
     if (rc < 0) { /* which has freed format, but not io */
         free_io(io);
-        return sl_av_fail(av, rc, err, not_a_video);
+        return sl_av_fail(av, rc, err, what_it_is_not(av));
     }
     av->format = format;
     return SL_OK;
@@ -194,13 +200,14 @@ static sl_status find_streams(struct sl_av *av, sl_error *err)
     int rc = avformat_find_stream_info(av->format, options);
     for (unsigned i = 0; i < n; i++) av_dict_free(&options[i]);
     av_free(options);
-    return rc < 0 || sl_av_is_late(av) ? sl_av_fail(av, rc, err, not_a_video) : SL_OK;
+    return rc < 0 || sl_av_is_late(av) ? sl_av_fail(av, rc, err, what_it_is_not(av)) : SL_OK;
 }
 
 static sl_status choose_stream(struct sl_av *av, sl_error *err)
 {
-    int best = av_find_best_stream(av->format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    int best = av_find_best_stream(av->format, av->sound ? AVMEDIA_TYPE_AUDIO : AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     unsigned n = av->format->nb_streams;
+    if (best < 0 && av->sound) return sl_fail(err, SL_ERR_FORMAT, "there is no sound in it");
     if (best < 0) {
         bool sound = av_find_best_stream(av->format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0) >= 0;
         return sl_fail(err, SL_ERR_FORMAT, sound ? "there is only sound in it, no video" : "there is no video in it");
@@ -246,7 +253,8 @@ static sl_status open_decoder(struct sl_av *av, sl_error *err)
         }
         rc = avcodec_open2(av->decoder, decoder, NULL);
     }
-    return rc < 0 ? sl_av_fail(av, rc, err, "its video cannot be decoded") : SL_OK;
+    return rc < 0 ? sl_av_fail(av, rc, err, av->sound ? "its sound cannot be decoded" : "its video cannot be decoded")
+                  : SL_OK;
 }
 
 sl_status sl_av_open(struct sl_av *av, sl_error *err)
@@ -259,7 +267,7 @@ sl_status sl_av_open(struct sl_av *av, sl_error *err)
     sl_status status = open_container(av, err);
     if (!status) status = find_streams(av, err);
     if (!status) status = choose_stream(av, err);
-    if (!status) status = check_size(av, err);
+    if (!status && !av->sound) status = check_size(av, err);
     if (!status) status = open_decoder(av, err);
     return status;
 }

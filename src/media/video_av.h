@@ -1,6 +1,6 @@
 /*
- * video_av.h: FFmpeg's libraries, tamed: one container opened from a file, a pipe or memory, its video stream, and a
- * decoder for it. Between the video*.c files only; nothing outside media/ includes it.
+ * video_av.h: FFmpeg's libraries, tamed: one container opened from a file, a pipe or memory, its video or sound stream,
+ * and a decoder for it. Between the video*.c files and sound.c only; nothing outside media/ includes it.
  *
  * Containers never open other files or the network, whatever they name; FFmpeg logs nothing; every wait has a deadline.
  * FFmpeg keeps its log handler once for a process, so opening anything here silences it for the whole process.
@@ -38,6 +38,7 @@ struct sl_av {
     int64_t n;            /* of bytes, or of the file where seekable */
     int fd;               /* borrowed */
     bool seekable;
+    bool sound; /* the sound track is wanted, not the video */
     struct sl_av_options options;
 
     int64_t at;       /* next byte to read */
@@ -58,7 +59,8 @@ struct sl_av {
     int64_t n_packets, n_damaged;     /* packets given to the decoder, complaints; kept when opened again */
 };
 
-/* Opens the container, finds the best video stream, and opens its decoder. Release with sl_av_close, also on an error.
+/* Opens the container, finds the best stream of the wanted kind, and opens its decoder. Release with sl_av_close, also
+ * on an error.
  */
 sl_status sl_av_open(struct sl_av *av, sl_error *err);
 

@@ -10,6 +10,7 @@
 #include "media/picture.h"
 #include "media/resize.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a model asks of its pictures. */
@@ -24,6 +25,7 @@ struct sl_view {
     int width, height; /* of the picture it was made from, upright */
     sl_grid grid;      /* in patches */
     struct sl_picture picture;
+    bool sound; /* the picture is a spectrogram (media/sound.h) */
 };
 
 /*

@@ -421,6 +421,29 @@ static void broken_pictures_are_skipped_with_their_reason(void **state)
     expect_skip(f, SL_SKIP_BAD_BASE64);
 }
 
+static void sounds_are_pictures_of_their_spectrogram(void **state)
+{
+    struct fixture *f = *state;
+    begin(f);
+    say(f, SL_SAMPLE_USER, "x");
+    struct sl_blob tone = {.path = "tests/fuzz/corpus/sound/tone.flac"}; /* a quarter of a second: 25 columns of 28 */
+    struct sl_sample_media *m = sl_row_blob(&f->row, SL_MEDIA_SOUND, "the tone", &tone);
+    say(f, SL_SAMPLE_ASSISTANT, "ok");
+    assert_int_equal(m->kind, SL_MEDIA_SOUND);
+    encode_well(f);
+    assert_int_equal(f->out.n_pictures, 1);
+    assert_true(f->out.pictures[0].sound);
+    assert_int_equal(f->out.pictures[0].grid.rows, 8);
+    assert_int_equal(f->out.pictures[0].grid.cols, 2);
+    assert_non_null(strstr(text_of(f), "{4}"));
+    begin(f);
+    say(f, SL_SAMPLE_USER, "x");
+    sl_row_blob(&f->row, SL_MEDIA_SOUND, "silent film", &(struct sl_blob){.path = "tests/fuzz/corpus/video/h264.mp4"});
+    say(f, SL_SAMPLE_ASSISTANT, "ok");
+    expect_skip(f, SL_SKIP_BAD_MEDIA);
+    assert_non_null(strstr(f->err.message, "silent film"));
+}
+
 static void broken_videos_are_skipped_with_their_reason(void **state)
 {
     struct fixture *f = *state;
@@ -466,6 +489,7 @@ int main(void)
         TEST(a_cut_that_leaves_nothing_to_learn_drops_the_sample),
         TEST(pictures_behind_the_cut_are_not_read),
         TEST(broken_pictures_are_skipped_with_their_reason),
+        TEST(sounds_are_pictures_of_their_spectrogram),
         TEST(broken_videos_are_skipped_with_their_reason),
         TEST(a_sample_with_nothing_to_learn_is_skipped),
     };

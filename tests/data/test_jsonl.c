@@ -135,6 +135,19 @@ static void test_a_video_may_be_a_list_of_pictures_with_times(void **state)
     assert_true(v->n_timestamps == 2 && v->timestamps[1] == 2.5);
 }
 
+static void test_a_sound_may_be_a_part_of_a_file(void **state)
+{
+    (void)state;
+    assert_sl_ok(read_row("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"audio\",\"audio\":\"v.mp4\","
+                          "\"start\":1.5,\"end\":3}]}]}"),
+                 &err);
+    assert_media(0, SL_MEDIA_SOUND, "v.mp4");
+    assert_int_equal(sample.messages[0].parts[0].kind, SL_SAMPLE_SOUND);
+    assert_true(sample.media[0].start == 1.5 && sample.media[0].end == 3);
+    assert_int_not_equal(read_row("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"audio\"}]}]}"), SL_OK);
+    assert_non_null(strstr(err.message, "a sound is not a path"));
+}
+
 static void test_data_addresses_are_decoded_when_loaded(void **state)
 {
     (void)state;
@@ -331,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_rows_are_found_whatever_the_chunks),
         cmocka_unit_test(test_our_schema_keeps_every_fact),
         cmocka_unit_test(test_a_video_may_be_a_list_of_pictures_with_times),
+        cmocka_unit_test(test_a_sound_may_be_a_part_of_a_file),
         cmocka_unit_test(test_data_addresses_are_decoded_when_loaded),
         cmocka_unit_test(test_rows_of_other_projects_are_understood),
         cmocka_unit_test(test_bad_rows_are_refused_with_their_reason),
