@@ -95,6 +95,6 @@ extern const sl_objective sl_objective_text, sl_objective_stage0, sl_objective_s
     sl_objective_sft;
 
 /* Seed-ViT's own pretraining: masked patches, pictures and captions, and videos, sounds and captions. */
-extern const sl_objective sl_objective_vit_mim, sl_objective_vit_contrastive;
+extern const sl_objective sl_objective_vit_mim, sl_objective_vit_contrastive, sl_objective_vit_omni;
 
 #endif

@@ -152,7 +152,7 @@ static sl_status contrastive_held_out(void *state, sl_ctx *ctx, const sl_micro_b
 static sl_status held_out_end(void *state, sl_ctx *ctx, sl_tally *tally, sl_error *err)
 {
     struct contrastive *c = state;
-    return sl_retrieval_measure(&c->held_out, ctx->ops, c->env.comm, tally, err);
+    return sl_retrieval_measure(&c->held_out, ctx->ops, c->env.comm, "", tally, err);
 }
 
 const sl_objective sl_objective_vit_contrastive = {

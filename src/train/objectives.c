@@ -8,7 +8,7 @@
 
 static const sl_objective *const objectives[] = {
     &sl_objective_text, &sl_objective_stage0,  &sl_objective_stage1,          &sl_objective_stage2,
-    &sl_objective_sft,  &sl_objective_vit_mim, &sl_objective_vit_contrastive,
+    &sl_objective_sft,  &sl_objective_vit_mim, &sl_objective_vit_contrastive, &sl_objective_vit_omni,
 };
 
 enum { N_OBJECTIVES = sizeof objectives / sizeof *objectives };

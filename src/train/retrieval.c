@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,7 +118,15 @@ static void nearest(const sl_ops *ops, struct gathered *g, const float *a, int64
     }
 }
 
-static sl_status measure(struct gathered *g, const sl_ops *ops, int width, sl_tally *tally, sl_error *err)
+static void add_under(sl_tally *tally, const char *prefix, const char *name, double sum, double weight)
+{
+    char full[SL_TALLY_NAME];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    sl_tally_add(tally, full, sum, weight);
+}
+
+static sl_status measure(struct gathered *g, const sl_ops *ops, int width, const char *prefix, sl_tally *tally,
+                         sl_error *err)
 {
     size_t n = (size_t)g->n;
     int32_t *found = sl_alloc_array(n, sizeof *found);
@@ -134,19 +143,20 @@ static sl_status measure(struct gathered *g, const sl_ops *ops, int width, sl_ta
     for (size_t i = 0; i < n; i++) right += found[i] == g->class_of[i];
     nearest(ops, g, g->class_text, g->n_classes, g->pictures, g->n, width, found);
     for (int64_t c = 0; c < g->n_classes; c++) recalled += g->class_of[found[c]] == c;
-    sl_tally_add(tally, "accuracy", (double)right, (double)n);
-    sl_tally_add(tally, "accuracy/chance", (double)n / (double)g->n_classes, (double)n);
-    sl_tally_add(tally, "recall", (double)recalled, (double)g->n_classes);
+    add_under(tally, prefix, "accuracy", (double)right, (double)n);
+    add_under(tally, prefix, "accuracy/chance", (double)n / (double)g->n_classes, (double)n);
+    add_under(tally, prefix, "recall", (double)recalled, (double)g->n_classes);
     free(found);
     return SL_OK;
 }
 
-sl_status sl_retrieval_measure(sl_retrieval *r, const sl_ops *ops, sl_comm *comm, sl_tally *tally, sl_error *err)
+sl_status sl_retrieval_measure(sl_retrieval *r, const sl_ops *ops, sl_comm *comm, const char *prefix, sl_tally *tally,
+                               sl_error *err)
 {
     struct gathered g = {0};
     sl_retrieval_init(&g.all, r->width);
     sl_status s = gather(r, comm, &g, err);
-    if (s == SL_OK && g.n) s = measure(&g, ops, r->width, tally, err);
+    if (s == SL_OK && g.n) s = measure(&g, ops, r->width, prefix, tally, err);
     free(g.class_of);
     free(g.class_text);
     free(g.sims);

@@ -29,9 +29,10 @@ void sl_retrieval_add(sl_retrieval *r, const float *pictures, const float *texts
 
 /*
  * Gathers all ranks' rows and adds to tally "accuracy" (pictures that find their caption among the distinct ones),
- * "accuracy/chance" (what guessing would reach) and "recall" (captions whose nearest picture is one of theirs); then
- * empties the store. A collective; nothing is added when there is no row at all.
+ * "accuracy/chance" (what guessing would reach) and "recall" (captions whose nearest picture is one of theirs), each
+ * behind prefix; then empties the store. A collective; nothing is added when there is no row at all.
  */
-sl_status sl_retrieval_measure(sl_retrieval *r, const sl_ops *ops, sl_comm *comm, sl_tally *tally, sl_error *err);
+sl_status sl_retrieval_measure(sl_retrieval *r, const sl_ops *ops, sl_comm *comm, const char *prefix, sl_tally *tally,
+                               sl_error *err);
 
 #endif

@@ -13,13 +13,17 @@
 
 enum { OT_SAMPLES = 12, OT_CLASSES = 6, OT_SIDE = 4, OT_PATCHES = OT_SIDE * OT_SIDE, OT_MOST = 4096 };
 
-/* One packed sequence of OT_SAMPLES samples: a picture of OT_PATCHES patches, image tokens, and a caption. */
+/*
+ * One packed sequence of OT_SAMPLES samples: pictures of OT_PATCHES patches, image tokens, and a caption. Every sample
+ * shows one picture; with sound, of each three samples one is seen, one is heard, and one is both.
+ */
 struct ot_sequence {
     struct sl_loader_batch data;
     sl_batch *batch;
     int32_t tokens[OT_MOST], targets[OT_MOST], cu[OT_SAMPLES + 1];
     float weights[OT_MOST];
-    sl_grid grids[OT_SAMPLES];
+    sl_grid grids[2 * OT_SAMPLES];
+    struct sl_view views[OT_SAMPLES][2];
     struct sl_encoded encoded[OT_SAMPLES];
     const struct sl_encoded *samples[OT_SAMPLES];
     float *patches;
@@ -44,27 +48,36 @@ static inline void ot_token(struct ot_sequence *q, int32_t token, int32_t target
 }
 
 /* Samples first, first + 1, ... of the classes in turn; noise from seed. */
-static inline struct ot_sequence *ot_sequence_new(const sl_config *c, int first, uint64_t seed)
+static inline struct ot_sequence *ot_sequence_new(const sl_config *c, int first, uint64_t seed, bool sound)
 {
     struct ot_sequence *q = calloc(1, sizeof *q);
     struct sl_rng rng;
     sl_error err = {0};
     int64_t area = (int64_t)c->vit.patch_size * c->vit.patch_size;
     sl_rng_init(&rng, seed, 0);
-    q->patches = malloc((size_t)(OT_SAMPLES * OT_PATCHES * 3 * area) * sizeof *q->patches);
+    q->patches = malloc((size_t)(2 * OT_SAMPLES * OT_PATCHES * 3 * area) * sizeof *q->patches);
     for (int s = 0; s < OT_SAMPLES; s++) {
         int k = (first + s) % OT_CLASSES;
-        ot_paint(q->patches + s * OT_PATCHES * 3 * area, k, area, &rng);
-        ot_token(q, c->ids.image_start, -1);
-        for (int i = 0; i < OT_PATCHES / 4; i++) ot_token(q, c->ids.image_patch, -1);
-        ot_token(q, c->ids.image_end, 7);
+        for (int heard = 0; heard < 2; heard++) {
+            if (sound ? s % 3 == !heard : heard) continue;
+            /* What is heard of a class looks otherwise than what is seen of it. */
+            ot_paint(q->patches + q->data.n_patches * 3 * area, heard ? 5 - k : k, area, &rng);
+            for (int64_t i = 0; heard && i < OT_PATCHES * 3 * area; i += 2)
+                q->patches[q->data.n_patches * 3 * area + i] = 0;
+            ot_token(q, c->ids.image_start, -1);
+            for (int i = 0; i < OT_PATCHES / 4; i++) ot_token(q, c->ids.image_patch, -1);
+            ot_token(q, c->ids.image_end, -1);
+            q->views[s][q->encoded[s].n_pictures++].sound = heard;
+            q->grids[q->data.n_pictures++] = (sl_grid){OT_SIDE, OT_SIDE};
+            q->data.n_patches += OT_PATCHES;
+        }
+        ot_token(q, 6, 7);
         ot_token(q, 7, 20 + k);
         ot_token(q, 20 + k, 30 + k % 2);
         ot_token(q, 30 + k % 2, c->ids.eos);
         ot_token(q, c->ids.eos, -1);
         q->cu[s + 1] = (int32_t)q->data.n_tokens;
-        q->grids[s] = (sl_grid){OT_SIDE, OT_SIDE};
-        q->encoded[s].n_pictures = 1;
+        q->encoded[s].pictures = q->views[s];
         q->samples[s] = &q->encoded[s];
     }
     q->data = (struct sl_loader_batch){
@@ -74,8 +87,8 @@ static inline struct ot_sequence *ot_sequence_new(const sl_config *c, int first,
         .cu_seqlens = q->cu,
         .targets = q->targets,
         .loss_weights = q->weights,
-        .n_patches = OT_SAMPLES * OT_PATCHES,
-        .n_pictures = OT_SAMPLES,
+        .n_patches = q->data.n_patches,
+        .n_pictures = q->data.n_pictures,
         .grids = q->grids,
         .patches = q->patches,
         .samples = q->samples,
@@ -85,7 +98,7 @@ static inline struct ot_sequence *ot_sequence_new(const sl_config *c, int first,
         .n_seqs = OT_SAMPLES,
         .cu_seqlens = q->cu,
         .targets = q->targets,
-        .n_pictures = OT_SAMPLES,
+        .n_pictures = q->data.n_pictures,
         .grids = q->grids,
         .patches = q->patches,
     };
@@ -110,6 +123,7 @@ struct ot_stage {
     json_t *options;
     void *state;
     int64_t step;
+    bool sound; /* the data has sounds */
 };
 
 static inline void ot_stage_start(struct ot_stage *s, const sl_objective *o, const char *options, sl_dtype dt)
@@ -164,7 +178,7 @@ static inline double ot_stage_step(struct ot_stage *s, const struct ot_sequence 
 static inline void ot_stage_train(struct ot_stage *s, int n, float lr)
 {
     for (int i = 0; i < n; i++) {
-        struct ot_sequence *q = ot_sequence_new(&s->config, i, (uint64_t)(100 + i));
+        struct ot_sequence *q = ot_sequence_new(&s->config, i, (uint64_t)(100 + i), s->sound);
         ot_stage_step(s, q, lr);
         ot_sequence_free(q);
     }
@@ -175,7 +189,7 @@ static inline void ot_stage_check(struct ot_stage *s, sl_tally *tally)
 {
     sl_error err = {0};
     for (int i = 0; i < 2; i++) {
-        struct ot_sequence *q = ot_sequence_new(&s->config, i, (uint64_t)(7000 + i));
+        struct ot_sequence *q = ot_sequence_new(&s->config, i, (uint64_t)(7000 + i), s->sound);
         sl_micro_batch b = {&q->data, q->batch, (uint64_t)i, 0};
         sl_ctx *ctx = sl_trainer_begin_forward(s->trainer);
         assert_sl_ok(s->objective->held_out(s->state, ctx, &b, tally, &err), &err);

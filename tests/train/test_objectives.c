@@ -71,7 +71,7 @@ static void pictures_name_the_tokens_of_their_captions(void **state)
     struct ot_stage s;
     ot_stage_start(&s, &sl_objective_vit_contrastive, "{\"siglip\": 1e-6}", SL_F32);
     ot_stage_train(&s, 36, 2e-3f);
-    struct ot_sequence *q = ot_sequence_new(&s.config, 0, 9000);
+    struct ot_sequence *q = ot_sequence_new(&s.config, 0, 9000, false);
     const sl_model *m = s.trainer->model;
     sl_ctx *ctx = sl_trainer_begin_forward(s.trainer);
     sl_tensor *x = sl_pool_forward(ctx, m, sl_vit_forward(ctx, m, q->batch), q->batch->cu_patches, OT_SAMPLES);
@@ -99,7 +99,7 @@ static void shares_follow_the_inverse_document_frequency(void **state)
     struct ot_stage s;
     sl_error err = {0};
     ot_stage_start(&s, &sl_objective_vit_contrastive, NULL, SL_F32);
-    struct ot_sequence *q = ot_sequence_new(&s.config, 0, 1);
+    struct ot_sequence *q = ot_sequence_new(&s.config, 0, 1, false);
     sl_superclass counts;
     sl_captions *captions;
     assert_sl_ok(sl_superclass_init(&counts, s.config.decoder.vocab, &err), &err);
@@ -126,6 +126,76 @@ static void shares_follow_the_inverse_document_frequency(void **state)
     ot_stage_free(&s);
 }
 
+static void what_is_seen_heard_and_said_meets(void **state)
+{
+    (void)state;
+    for (int dt = SL_BF16; dt <= SL_BF16; dt++) {
+        struct ot_stage s;
+        ot_stage_start(&s, &sl_objective_vit_omni, NULL, (sl_dtype)dt);
+        s.sound = true;
+        double accuracy = ot_stage_measure(&s, "accuracy"), caption = ot_stage_measure(&s, "loss");
+        ot_stage_train(&s, 50, 2e-3f);
+        double after = ot_stage_measure(&s, "accuracy"), heard = ot_stage_measure(&s, "sound/accuracy");
+        double match = ot_stage_measure(&s, "accuracy/matching"), written = ot_stage_measure(&s, "loss");
+        const char *type = sl_dtype_name((sl_dtype)dt);
+        if (!(accuracy < 0.6 && after > 0.9)) fail_msg("%s: accuracy %g after %g", type, after, accuracy);
+        if (!(heard > 0.9)) fail_msg("%s: %g of the sounds find their caption", type, heard);
+        if (!(match > 0.9)) fail_msg("%s: %g of the verdicts are right", type, match);
+        if (!(caption > 4 && written < 0.5)) fail_msg("%s: captions at %g after %g", type, written, caption);
+        ot_stage_free(&s);
+    }
+}
+
+/* Central differences of the whole loss, all three parts of it, through both towers. */
+static void gradients_of_the_omni_loss_match_central_differences(void **state)
+{
+    (void)state;
+    struct ot_stage s;
+    sl_error err = {0};
+    sl_tally tally = {0};
+    ot_stage_start(&s, &sl_objective_vit_omni, "{\"matching\": 0.5, \"captioning\": 2}", SL_F32);
+    s.sound = true;
+    ot_stage_train(&s, 8, 2e-3f);
+    struct ot_sequence *q = ot_sequence_new(&s.config, 0, 77, true);
+    sl_micro_batch b = {&q->data, q->batch, 0, 0};
+    sl_loss loss;
+    assert_sl_ok(s.objective->loss(s.state, sl_trainer_begin(s.trainer), &b, &loss, &tally, &err), &err);
+    sl_weights *w = &s.trainer->model->weights;
+    static const char *const names[] = {"blocks.0.attn.qkv.weight", "pool.query",   "pool.kv.weight",  "logit_scale",
+                                        "omni.proj.weight",         "match.weight", "text.proj.weight"};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        sl_weight_row *r = NULL;
+        for (int i = 0; i < w->n_rows; i++)
+            if (strstr(w->rows[i].name, names[k])) r = &w->rows[i];
+        assert_non_null(r);
+        int64_t at = 0;
+        for (int64_t i = 1; i < sl_weight_row_numel(r); i++)
+            if (fabsf(r->w.grad[i]) > fabsf(r->w.grad[at])) at = i;
+        float *x = (float *)r->w.value + at, kept = *x;
+        double grad = r->w.grad[at], sides[2];
+        for (int side = 0; side < 2; side++) {
+            *x = kept + (side ? 1e-3f : -1e-3f);
+            sl_weight_repack(r, &s.trainer->model->plan);
+            float *saved = malloc((size_t)sl_weight_row_numel(r) * sizeof *saved);
+            memcpy(saved, r->w.grad, (size_t)sl_weight_row_numel(r) * sizeof *saved);
+            assert_sl_ok(s.objective->loss(s.state, sl_trainer_begin(s.trainer), &b, &loss, &tally, &err), &err);
+            memcpy(r->w.grad, saved, (size_t)sl_weight_row_numel(r) * sizeof *saved);
+            free(saved);
+            sides[side] = loss.sum;
+        }
+        *x = kept;
+        sl_weight_repack(r, &s.trainer->model->plan);
+        /* Other rows went on adding to their gradients; start them anew. */
+        sl_trainer_skip(s.trainer);
+        assert_sl_ok(s.objective->loss(s.state, sl_trainer_begin(s.trainer), &b, &loss, &tally, &err), &err);
+        double want = (sides[1] - sides[0]) / 2e-3;
+        if (!(fabs(want - grad) < 0.03 * fabs(want) + 1e-2)) fail_msg("%s: %g, not %g", r->name, grad, want);
+    }
+    sl_tally_free(&tally);
+    ot_sequence_free(q);
+    ot_stage_free(&s);
+}
+
 static void bad_options_are_named(void **state)
 {
     (void)state;
@@ -137,6 +207,7 @@ static void bad_options_are_named(void **state)
         {&sl_objective_vit_mim, "{\"mask\": 1.5}", "mask"},
         {&sl_objective_vit_mim, "{\"teacher\": \"/nowhere\"}", "/nowhere"},
         {&sl_objective_vit_contrastive, "{\"siglip\": 0}", "siglip"},
+        {&sl_objective_vit_omni, "{\"matching\": 0}", "matching"},
         {&sl_objective_vit_contrastive, "{\"superclas\": 1}", "superclass"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -157,6 +228,8 @@ int main(void)
         cmocka_unit_test(pictures_find_their_captions),
         cmocka_unit_test(pictures_name_the_tokens_of_their_captions),
         cmocka_unit_test(shares_follow_the_inverse_document_frequency),
+        cmocka_unit_test(what_is_seen_heard_and_said_meets),
+        cmocka_unit_test(gradients_of_the_omni_loss_match_central_differences),
         cmocka_unit_test(bad_options_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
