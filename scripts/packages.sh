@@ -63,7 +63,6 @@ data  fonts-paratype file:/usr/share/fonts/truetype/paratype/PTC55F.ttf
 data  fonts-ebgaramond file:/usr/share/fonts/opentype/ebgaramond/EBGaramond08-Italic.otf
 data  fonts-oldstandard file:/usr/share/fonts/truetype/fonts-oldstandard/OldStandard-Bold.ttf
 data  fonts-quicksand file:/usr/share/fonts/truetype/quicksand/Quicksand-Bold.ttf
-data  fonts-isabella file:/usr/share/fonts/truetype/isabella/Isabella.ttf
 data  fonts-comfortaa file:/usr/share/fonts/truetype/comfortaa/Comfortaa-Bold.ttf
 data  fonts-courier-prime file:/usr/share/fonts/opentype/courier-prime/Courier?Prime?Bold?Italic.otf
 data  fonts-sil-andika file:/usr/share/fonts/truetype/andika/Andika-Bold.ttf

@@ -13,6 +13,8 @@ static const struct sl_synth_family *const families[] = {
     &sl_family_charts,
     &sl_family_ocr,
     &sl_family_puzzles,
+    &sl_family_tables,
+    &sl_family_diagrams,
     NULL, /* ends the table */
 };
 /* clang-format on */

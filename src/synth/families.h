@@ -13,6 +13,8 @@ extern const struct sl_synth_family sl_family_grounding;
 extern const struct sl_synth_family sl_family_text;
 extern const struct sl_synth_family sl_family_charts;
 extern const struct sl_synth_family sl_family_ocr;
+extern const struct sl_synth_family sl_family_tables;
+extern const struct sl_synth_family sl_family_diagrams;
 
 /* Mazes, boards, patterns, differences, programs: puzzles.c. */
 extern const struct sl_synth_family sl_family_puzzles;

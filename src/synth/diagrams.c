@@ -1,0 +1,305 @@
+/*
+ * diagrams.c: the family "diagrams": making flowcharts and trees, and asking about them.
+ */
+#include "synth/diagrams.h"
+
+#include "synth/families.h"
+#include "synth/say.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ATTEMPTS = 100 };
+
+static const char *const tasks[SL_N_DIAGRAM_TASKS] = {"structure", "follow", "relation", "count"};
+
+/* --- inventing -------------------------------------------------------------------------------------------------- */
+
+/*
+ * A chain of steps and decisions. "No" leads to a step at the right, which joins the chain one row below or ends there;
+ * the row below a decision is a step, so that nothing else stands where it joins.
+ */
+static void invent_flow(const struct sl_synth_request *r, struct sl_diagram *d)
+{
+    const char *steps[SL_DIAGRAM_MAX_NODES], *questions[SL_DIAGRAM_MAX_NODES];
+    int n = sl_synth_int(r, 4 + r->level, 5 + 2 * r->level), side = n, used = 0, asked = 0;
+    sl_vocab_pick(r, SL_VOCAB_STEP, 24, steps);
+    sl_vocab_pick(r, SL_VOCAB_CONDITION, 8, questions);
+    for (int i = 0; i < n; i++) {
+        struct sl_diagram_node *v = &d->nodes[i];
+        bool can = i > 0 && i < n - 2 && d->nodes[i - 1].shape != SL_DIAGRAM_DECISION;
+        bool decide = can && (asked == 0 || sl_synth_chance(r, 0.6));
+        *v = (struct sl_diagram_node){.next = i + 1 < n ? i + 1 : -1, .other = -1, .row = i};
+        v->shape = decide ? SL_DIAGRAM_DECISION : i == 0 || i == n - 1 ? SL_DIAGRAM_END : SL_DIAGRAM_STEP;
+        v->text = decide ? questions[asked++] : i == 0 ? "Start" : i == n - 1 ? "End" : steps[used++];
+        if (!decide) continue;
+        bool joins = sl_synth_chance(r, 0.6);
+        v->other = side;
+        d->nodes[side++] = (struct sl_diagram_node){
+            .text = steps[used++], .next = joins ? i + 1 : -1, .other = -1, .column = 1, .row = i};
+    }
+    d->n_nodes = side;
+}
+
+/* A tree whose levels grow by random parents; columns come from the leaves. */
+static void invent_tree(const struct sl_synth_request *r, struct sl_diagram *d)
+{
+    static const sl_vocab_kind kinds[] = {SL_VOCAB_PERSON, SL_VOCAB_FOLDER, SL_VOCAB_ANIMAL, SL_VOCAB_CITY};
+    const char *names[SL_DIAGRAM_MAX_NODES];
+    int n = sl_synth_int(r, 5 + 2 * r->level, 7 + 4 * r->level);
+    int children[SL_DIAGRAM_MAX_NODES] = {0};
+    sl_vocab_pick(r, kinds[sl_synth_int(r, 0, 3)], n, names);
+    d->tree = true;
+    d->n_nodes = n;
+    for (int i = 0; i < n; i++) {
+        int parent = -1;
+        while (i > 0 && (parent < 0 || children[parent] >= 3 || d->nodes[parent].depth >= 2 + (r->level > 0)))
+            parent = i < 3 ? 0 : sl_synth_int(r, 0, i - 1);
+        d->nodes[i] = (struct sl_diagram_node){.text = names[i], .parent = parent, .next = -1, .other = -1};
+        if (parent >= 0) {
+            children[parent]++;
+            d->nodes[i].depth = d->nodes[parent].depth + 1;
+        }
+        d->nodes[i].row = d->nodes[i].depth;
+    }
+}
+
+/* Gives the subtree of v its columns from *next on: leaves in order, parents over the middle of their children. */
+static void place_tree(struct sl_diagram *d, int v, double *next, int depth)
+{
+    double first = -1, last = 0;
+    for (int i = v + 1; i < d->n_nodes && depth < SL_DIAGRAM_MAX_NODES; i++) {
+        if (d->nodes[i].parent != v) continue;
+        place_tree(d, i, next, depth + 1);
+        if (first < 0) first = d->nodes[i].column;
+        last = d->nodes[i].column;
+    }
+    d->nodes[v].column = first < 0 ? (*next)++ : (first + last) / 2;
+}
+
+void sl_diagram_invent(const struct sl_synth_request *r, struct sl_diagram *d)
+{
+    double next = 0;
+    *d = (struct sl_diagram){0};
+    bool tree = r->task == SL_DIAGRAM_RELATION || (r->task != SL_DIAGRAM_FOLLOW && sl_synth_chance(r, 0.5));
+    if (!tree) {
+        invent_flow(r, d);
+        return;
+    }
+    invent_tree(r, d);
+    place_tree(d, 0, &next, 0);
+}
+
+/* --- asking ----------------------------------------------------------------------------------------------------- */
+
+static void ask_structure(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_synth_sample *s)
+{
+    static const char *const flow[] = {
+        "List the links as a Markdown table: Box, Next (or yes), No. Write - where nothing follows.",
+        "Convert the flowchart to a Markdown table with the columns Box, Next (or yes), No; - for nothing.",
+        "Write for each box what follows it: a Markdown table Box, Next (or yes), No, with - for nothing.",
+        "Turn this flowchart into a Markdown table (Box, Next (or yes), No); use - where there is no link.", NULL};
+    static const char *const tree[] = {
+        "List every node with its parent as a Markdown table: Node, Parent. Write - for the root's parent.",
+        "Convert the tree to a Markdown table with the columns Node and Parent; - for the root.",
+        "Write the tree as a Markdown table Node, Parent, with - above the root.",
+        "Which node hangs below which? Markdown table: Node, Parent (- for the root).", NULL};
+    json_t *rows = json_array();
+    json_array_append_new(rows, d->tree ? json_pack("[ss]", "Node", "Parent")
+                                        : json_pack("[sss]", "Box", "Next (or yes)", "No"));
+    for (int i = 0; i < d->n_nodes; i++) {
+        const struct sl_diagram_node *v = &d->nodes[i];
+        const char *next = v->next >= 0 ? d->nodes[v->next].text : "-",
+                   *no = v->other >= 0 ? d->nodes[v->other].text : "-";
+        json_array_append_new(rows, d->tree ? json_pack("[ss]", v->text, i ? d->nodes[v->parent].text : "-")
+                                            : json_pack("[sss]", v->text, next, no));
+    }
+    sl_say_question(r, s, d->tree ? tree : flow, NULL);
+    sl_say_table(s, rows, SL_SAY_MARKDOWN, true);
+}
+
+static void ask_next(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_synth_sample *s)
+{
+    static const char *const plain[] = {"Which box follows \"{box}\"?", "What comes directly after \"{box}\"?",
+                                        "Where does the arrow from \"{box}\" lead?", "Name the box after \"{box}\".",
+                                        NULL};
+    static const char *const decided[] = {"Which box follows \"{box}\" when the answer is {answer}?",
+                                          "At \"{box}\" the answer is {answer}. What comes next?",
+                                          "Where does the arrow marked {answer} of \"{box}\" lead?",
+                                          "\"{box}\": {answer}. Name the next box.", NULL};
+    int i = sl_synth_int(r, 0, d->n_nodes - 1), yes = sl_synth_chance(r, 0.5);
+    while (d->nodes[i].next < 0) i = (i + 1) % d->n_nodes;
+    const struct sl_diagram_node *v = &d->nodes[i];
+    bool decision = v->shape == SL_DIAGRAM_DECISION;
+    int to = decision && !yes ? v->other : v->next;
+    sl_say_question(r, s, decision ? decided : plain,
+                    (struct sl_vocab_slot[]){{"box", v->text}, {"answer", yes ? "yes" : "no"}, {NULL, NULL}});
+    sl_synth_think(s, "I find \"%s\". Its arrow%s leads to \"%s\".", v->text,
+                   decision ? yes ? " marked yes" : " marked no" : "", d->nodes[to].text);
+    sl_say_text(s, d->nodes[to].text);
+}
+
+/* Walks from the start with one answer to all questions. */
+static void ask_walk(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_synth_sample *s)
+{
+    static const char *const phrases[] = {
+        "Every question is answered {answer}. List the boxes passed from start to end, separated by \" > \".",
+        "Follow the chart with {answer} at each question; write the boxes in order, separated by \" > \".",
+        "Which path results if all answers are {answer}? Give the boxes separated by \" > \".",
+        "Answer {answer} everywhere: which boxes are visited? Separate them by \" > \".", NULL};
+    bool yes = sl_synth_chance(r, 0.5);
+    struct sl_buf path = SL_BUF_INIT(4096);
+    int steps = 0;
+    sl_say_question(r, s, phrases, (struct sl_vocab_slot[]){{"answer", yes ? "yes" : "no"}, {NULL, NULL}});
+    for (int i = 0; i >= 0 && steps < SL_DIAGRAM_MAX_NODES; steps++) {
+        const struct sl_diagram_node *v = &d->nodes[i];
+        bool decision = v->shape == SL_DIAGRAM_DECISION;
+        sl_buf_addf(&path, "%s%s", steps ? " > " : "", v->text);
+        i = decision && !yes ? v->other : v->next;
+        if (decision) sl_synth_think(s, "\"%s\" %s: go to \"%s\". ", v->text, yes ? "yes" : "no", d->nodes[i].text);
+    }
+    sl_synth_think(s, "That is a path of %d boxes.", steps);
+    sl_say_text(s, sl_buf_str(&path));
+    sl_buf_release(&path);
+}
+
+static int count_children(const struct sl_diagram *d, int v)
+{
+    int n = 0;
+    for (int i = 1; i < d->n_nodes; i++) n += d->nodes[i].parent == v;
+    return n;
+}
+
+static bool is_below(const struct sl_diagram *d, int v, int above)
+{
+    while (v > 0 && v != above) v = d->nodes[v].parent;
+    return v == above;
+}
+
+/* The reasoning that climbs from v to the root. */
+static void think_climb(const struct sl_diagram *d, int v, struct sl_synth_sample *s)
+{
+    sl_synth_think(s, "Upwards from %s:", d->nodes[v].text);
+    for (int i = v; i > 0; i = d->nodes[i].parent) sl_synth_think(s, " %s", d->nodes[d->nodes[i].parent].text);
+    sl_synth_think(s, ". ");
+}
+
+static void ask_relation(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_synth_sample *s)
+{
+    static const char *const parent[] = {"Which node is directly above {a}?", "What is the parent of {a}?",
+                                         "Under which node does {a} hang?", "Name the parent node of {a}.", NULL};
+    static const char *const below[] = {"Is {a} somewhere below {b}?", "Does {a} descend from {b}?",
+                                        "Is {b} an ancestor of {a}?", "Does the way from {a} to the root pass {b}?",
+                                        NULL};
+    static const char *const common[] = {"What is the lowest common ancestor of {a} and {b}?",
+                                         "At which node do the ways up from {a} and {b} first meet?",
+                                         "Name the deepest node that has both {a} and {b} below it or is one of them.",
+                                         "Lowest node above (or equal to) both {a} and {b}?", NULL};
+    int what = sl_synth_int(r, 0, 2), a = sl_synth_int(r, 1, d->n_nodes - 1), b = sl_synth_int(r, 1, d->n_nodes - 2);
+    if (b >= a) b++;
+    bool yes = what == 1 && sl_synth_chance(r, 0.5);
+    for (int i = 0; what == 1 && i < 400 && (a == b || is_below(d, a, b) != yes); i++) {
+        a = sl_synth_int(r, 1, d->n_nodes - 1);
+        b = sl_synth_int(r, 1, d->n_nodes - 1);
+    }
+    if (what == 1 && (a == b || is_below(d, a, b) != yes)) what = 0; /* this tree has no such pair */
+    sl_say_question(r, s,
+                    what == 0   ? parent
+                    : what == 1 ? below
+                                : common,
+                    (struct sl_vocab_slot[]){{"a", d->nodes[a].text}, {"b", d->nodes[b].text}, {NULL, NULL}});
+    think_climb(d, a, s);
+    if (what == 0)
+        sl_say_text(s, d->nodes[d->nodes[a].parent].text);
+    else if (what == 1)
+        sl_say_yes_no(s, yes);
+    else {
+        int v = a;
+        while (!is_below(d, b, v)) v = d->nodes[v].parent;
+        think_climb(d, b, s);
+        sl_synth_think(s, "They meet at %s.", d->nodes[v].text);
+        sl_say_text(s, d->nodes[v].text);
+    }
+}
+
+static void ask_count(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_synth_sample *s)
+{
+    static const char *const decisions[] = {"How many decisions does the flowchart have?", "Count the diamonds.",
+                                            "At how many boxes must a question be answered?",
+                                            "Number of decision boxes?", NULL};
+    static const char *const nodes[] = {"How many boxes are in the diagram?", "Count all boxes of the diagram.",
+                                        "Of how many boxes does the diagram consist?", "Number of boxes in all?", NULL};
+    static const char *const leaves[] = {"How many leaves does the tree have?", "Count the nodes without children.",
+                                         "How many nodes have nothing below them?", "Number of leaf nodes?", NULL};
+    static const char *const depth[] = {"How many levels does the tree have?", "Count the levels, the root's included.",
+                                        "On how many levels do the nodes stand?",
+                                        "Number of levels from root to deepest leaf?", NULL};
+    static const char *const children[] = {"How many children does {a} have?", "Count the nodes directly below {a}.",
+                                           "How many nodes hang directly under {a}?", "Number of children of {a}?",
+                                           NULL};
+    int n = 0, what = sl_synth_int(r, 0, d->tree ? 3 : 1), a = sl_synth_int(r, 0, d->n_nodes - 1);
+    const struct sl_vocab_slot slots[] = {{"a", d->nodes[a].text}, {NULL, NULL}};
+    struct sl_buf list = SL_BUF_INIT(4096);
+    for (int i = 0; i < d->n_nodes; i++) {
+        const struct sl_diagram_node *v = &d->nodes[i];
+        bool counted = what == 0 || (what == 3 && i > 0 && v->parent == a);
+        if (what == 1) counted = d->tree ? count_children(d, i) == 0 : v->shape == SL_DIAGRAM_DECISION;
+        if (what == 2) counted = v->depth == n; /* the first node of each level */
+        if (counted) sl_buf_addf(&list, "%s%s", n ? ", " : "", v->text);
+        n += counted;
+    }
+    if (what == 0)
+        sl_say_question(r, s, nodes, NULL);
+    else if (what == 1)
+        sl_say_question(r, s, d->tree ? leaves : decisions, NULL);
+    else
+        sl_say_question(r, s, what == 2 ? depth : children, slots);
+    sl_synth_think(s, "%s%s: %d.", what == 2 ? "One of each level: " : "", n ? sl_buf_str(&list) : "None", n);
+    sl_buf_release(&list);
+    sl_say_count(s, n);
+}
+
+void sl_diagram_ask(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_synth_sample *s)
+{
+    switch (r->task) {
+    case SL_DIAGRAM_STRUCTURE:
+        ask_structure(r, d, s);
+        break;
+    case SL_DIAGRAM_FOLLOW:
+        sl_synth_chance(r, 0.5) ? ask_next(r, d, s) : ask_walk(r, d, s);
+        break;
+    case SL_DIAGRAM_RELATION:
+        ask_relation(r, d, s);
+        break;
+    default:
+        ask_count(r, d, s);
+        break;
+    }
+}
+
+static sl_status make_diagram(void *state, const struct sl_synth_request *r, struct sl_synth_sample *out, sl_error *err)
+{
+    (void)state;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        struct sl_diagram d;
+        struct sl_picture picture = {0};
+        bool fits;
+        sl_diagram_invent(r, &d);
+        sl_status status = sl_diagram_draw(r, &d, &picture, &fits, err);
+        if (status) return status;
+        if (!fits) continue;
+        bool png = sl_synth_chance(r, 0.3);
+        sl_synth_picture(out, &picture, png ? SL_SYNTH_PNG : SL_SYNTH_JPEG, sl_synth_int(r, 80, 96));
+        sl_picture_free(&picture);
+        sl_diagram_ask(r, &d, out);
+        return SL_OK;
+    }
+    return sl_fail(err, SL_ERR_ARGUMENT, "no diagram fits into %dx%d pixels", r->width, r->height);
+}
+
+const struct sl_synth_family sl_family_diagrams = {.name = "diagrams",
+                                                   .title = "flowcharts and trees: structure, paths, relations, counts",
+                                                   .tasks = tasks,
+                                                   .n_tasks = SL_N_DIAGRAM_TASKS,
+                                                   .n_levels = 3,
+                                                   .make = make_diagram};
