@@ -15,7 +15,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(if $(filter CC,$(1)),$<
 
 VERSION := $(shell sed -n 's/.*SL_VERSION "\(.*\)".*/\1/p' include/seedling.h)
 ARCH := $(shell uname -m)
-PKGS := jansson yaml-0.1 libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux cairo pangocairo fontconfig libarchive libavformat libavcodec libswscale libavutil libmicrohttpd libseccomp libcurl libxxhash
+PKGS := jansson yaml-0.1 libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux cairo pangocairo fontconfig libarchive libavformat libavcodec libswscale libavutil libmicrohttpd libseccomp libcurl libxxhash libedit
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
@@ -59,6 +59,7 @@ CLI_OBJ := $(CLI_SRC:%.c=$(B)/obj/%.o)
 
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TESTS := $(TEST_SRC:tests/%.c=$(B)/tests/%)
+EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ := $(FUZZ_SRC:tests/%.c=$(B)/tests/%)
 TEST_HELPERS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/fuzz/% $(TEST_SRC),$(wildcard tests/*.c)))
@@ -102,12 +103,15 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(TEST_HELPERS) $(B)/libseedling.a
 $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o $(B)/libseedling.a
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/examples/%: examples/%.c include/seedling.h $(B)/libseedling.a
+	@mkdir -p $(@D)
+	$(call say,LINK) $(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(B)/libseedling.a $(LIBS)
 $(B)/obj/tests/%.o: CPPFLAGS += -Itests
 
-test: all $(TESTS) $(FUZZ) ## all fast tests, fuzz corpora included (SAN=1: under ASan and UBSan)
+test: all $(TESTS) $(FUZZ) $(EXAMPLES) ## all fast tests, fuzz corpora included (SAN=1: under ASan and UBSan)
 	scripts/run-tests.sh $(B)
 
-test-long: all $(TESTS) $(FUZZ) ## the slow tests too
+test-long: all $(TESTS) $(FUZZ) $(EXAMPLES) ## the slow tests too
 	SEEDLING_TEST_LONG=1 scripts/run-tests.sh $(B)
 
 fuzz: ## libFuzzer binaries in build/fuzz (needs clang)

@@ -31,6 +31,7 @@ build libmicrohttpd-dev pc:libmicrohttpd
 build libseccomp-dev pc:libseccomp
 build libcurl4-openssl-dev pc:libcurl
 build libxxhash-dev pc:libxxhash
+build libedit-dev pc:libedit
 test  libcmocka-dev  pc:cmocka
 screen chromium      chromium
 mpi   mpich          mpirun

@@ -5,7 +5,8 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/engine_arg.h"
-#include "cli/question.h"
+#include "cli/ask_stream.h"
+#include "infer/conversation.h"
 #include "cli/reply.h"
 
 #include <string.h>
@@ -20,21 +21,21 @@ struct ask_options {
     bool think, json;
 };
 
-static sl_status build(const struct ask_options *o, sl_engine *e, struct sl_question *q, sl_error *err)
+static sl_status build(const struct ask_options *o, sl_engine *e, struct sl_conversation *q, sl_error *err)
 {
     sl_engine_limits limits;
     sl_engine_get_limits(e, &limits);
     sl_status s = SL_OK;
     if (o->system) {
-        s = sl_question_begin(q, SL_CHAT_SYSTEM, err);
-        if (s == SL_OK) s = sl_question_text(q, o->system, strlen(o->system), err);
+        s = sl_conversation_begin(q, SL_CHAT_SYSTEM, err);
+        if (s == SL_OK) s = sl_conversation_text(q, o->system, strlen(o->system), err);
     }
-    if (s == SL_OK) s = sl_question_begin(q, SL_CHAT_USER, err);
-    for (int i = 0; i < o->pictures.n && s == SL_OK; i++) s = sl_question_picture(q, o->pictures.items[i], err);
+    if (s == SL_OK) s = sl_conversation_begin(q, SL_CHAT_USER, err);
+    for (int i = 0; i < o->pictures.n && s == SL_OK; i++) s = sl_conversation_picture(q, o->pictures.items[i], err);
     if (s == SL_OK && o->video)
-        s = sl_question_video(q, o->video, o->fps, limits.context * 3 / 4, sl_engine_model(e)->plan.ops->n_threads,
-                              err);
-    if (s == SL_OK) s = sl_question_text(q, o->question, strlen(o->question), err);
+        s = sl_conversation_video(q, o->video, o->fps, limits.context * 3 / 4, sl_engine_model(e)->plan.ops->n_threads,
+                                  err);
+    if (s == SL_OK) s = sl_conversation_text(q, o->question, strlen(o->question), err);
     return s;
 }
 
@@ -81,14 +82,14 @@ static sl_status show(const struct ask_options *o, const sl_result *r, sl_error 
 
 static sl_status answer(const struct ask_options *o, sl_engine *e, sl_error *err)
 {
-    struct sl_question q = {0};
+    struct sl_conversation q = {0};
     struct sl_reply_printer printer;
     sl_request *r = NULL;
     sl_ask ask;
     sl_status s = build(o, e, &q, err);
     if (s == SL_OK) {
         fill(o, e, &ask);
-        sl_question_fill(&q, &ask);
+        sl_conversation_fill(&q, &ask);
         sl_reply_printer_init(&printer, stdout);
         s = read_grammar(o, &ask.grammar, err);
     }
@@ -105,7 +106,20 @@ static sl_status answer(const struct ask_options *o, sl_engine *e, sl_error *err
         if (s == SL_OK) s = show(o, result, err);
     }
     sl_request_free(r);
-    sl_question_release(&q);
+    sl_conversation_release(&q);
+    return s;
+}
+
+/* Watches a pipe or device; what the answer is like comes from the same options. */
+static sl_status watch(const struct ask_options *o, sl_engine *e, sl_error *err)
+{
+    sl_ask ask;
+    fill(o, e, &ask);
+    struct sl_ask_stream w = {
+        .source = o->video, .question = o->question, .system = o->system, .fps = o->fps, .json = o->json, .ask = &ask};
+    sl_status s = read_grammar(o, &ask.grammar, err);
+    if (s == SL_OK) s = sl_ask_stream(e, &w, stdout, err);
+    sl_grammar_drop(ask.grammar);
     return s;
 }
 
@@ -114,7 +128,7 @@ static int run(const struct ask_options *o)
     sl_error err = {0};
     sl_engine *e = NULL;
     sl_status s = sl_cli_engine_open(&o->engine, &e, &err);
-    if (s == SL_OK) s = answer(o, e, &err);
+    if (s == SL_OK) s = o->video && sl_ask_stream_is(o->video) ? watch(o, e, &err) : answer(o, e, &err);
     sl_engine_free(e);
     return s == SL_OK ? SL_EXIT_OK : sl_cli_failed("ask", "%s", err.message);
 }
@@ -129,7 +143,11 @@ int sl_cmd_ask(int argc, char **argv)
          .arg = "PICTURE",
          .help = "a picture (PNG, JPEG, WebP, GIF, BMP); may be given several times",
          .list = &o.pictures},
-        {.name = "video", .short_name = 'v', .arg = "VIDEO", .help = "a video file", .string = &o.video},
+        {.name = "video",
+         .short_name = 'v',
+         .arg = "VIDEO",
+         .help = "a video file; a pipe, a device or - (standard input) is watched as it comes",
+         .string = &o.video},
         {.name = "fps", .arg = "N", .help = "frames a second of the video", .min = 0.01, .max = 60, .number = &o.fps},
         {.name = "think", .help = "reason first", .flag = &o.think},
         {.name = "budget",

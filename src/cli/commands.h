@@ -7,8 +7,11 @@
 /* Each runs one subcommand: argv[0] is its name; returns an exit code of cli.h. */
 int sl_cmd_ask(int argc, char **argv);
 int sl_cmd_bench(int argc, char **argv);
+int sl_cmd_chat(int argc, char **argv);
 int sl_cmd_data(int argc, char **argv);
+int sl_cmd_embed(int argc, char **argv);
 int sl_cmd_info(int argc, char **argv);
+int sl_cmd_locate(int argc, char **argv);
 int sl_cmd_logits(int argc, char **argv);
 int sl_cmd_serve(int argc, char **argv);
 int sl_cmd_tokenizer(int argc, char **argv);

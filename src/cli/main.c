@@ -15,8 +15,11 @@ static int print_version(int argc, char **argv);
 static const struct sl_cli_command commands[] = {
     {"ask", "answer a question about pictures or a video", sl_cmd_ask},
     {"bench", "speed on this machine, as rates and as fractions of measured limits", sl_cmd_bench},
+    {"chat", "a conversation in the terminal, with pictures", sl_cmd_chat},
     {"data", "look at training data and count it", sl_cmd_data},
+    {"embed", "vectors of pictures, videos and texts", sl_cmd_embed},
     {"info", "parameters, memory and FLOPs of a model or configuration", sl_cmd_info},
+    {"locate", "when in a video something is seen", sl_cmd_locate},
     {"logits", "write what the model computes, to compare with other implementations", sl_cmd_logits},
     {"serve", "an OpenAI-compatible server and a web page", sl_cmd_serve},
     {"tokenizer", "train a tokenizer, encode and decode text", sl_cmd_tokenizer},
