@@ -15,6 +15,7 @@ static const struct sl_synth_family *const families[] = {
     &sl_family_puzzles,
     &sl_family_tables,
     &sl_family_diagrams,
+    &sl_family_space,
     NULL, /* ends the table */
 };
 /* clang-format on */

@@ -19,4 +19,7 @@ extern const struct sl_synth_family sl_family_diagrams;
 /* Mazes, boards, patterns, differences, programs: puzzles.c. */
 extern const struct sl_synth_family sl_family_puzzles;
 
+/* Depth and boxes in space: space.c. */
+extern const struct sl_synth_family sl_family_space;
+
 #endif

@@ -157,6 +157,7 @@ static void ask_winner(struct sl_puzzle *p, const char *b)
     sl_synth_truth(p->out, "checker", json_string("one-of"));
     sl_synth_truth(p->out, "answer", json_pack("[s]", answer));
     sl_synth_truth(p->out, "options", json_pack("[s,s,s]", "X", "O", "nobody"));
+    sl_synth_truth(p->out, "chance", json_real(1.0 / 3));
 }
 
 static void ask_move(struct sl_puzzle *p, char *b, char who)
@@ -193,6 +194,7 @@ static void ask_move(struct sl_puzzle *p, char *b, char who)
     sl_synth_answer(p->out, "%s", first);
     sl_synth_truth(p->out, "checker", json_string("one-of"));
     sl_synth_truth(p->out, "answer", answers);
+    sl_synth_truth(p->out, "chance", json_real((double)json_array_size(answers) / free_cells));
     sl_synth_truth(p->out, "options", options);
 }
 
@@ -332,6 +334,7 @@ static void ask_best(struct sl_puzzle *p, const int *scores, int best)
     }
     /* Which of the equals is said is drawn, so that no way is the likelier answer. */
     size_t n = json_array_size(answers);
+    sl_synth_truth(p->out, "chance", json_real((double)n / 4));
     if (n) first = json_string_value(json_array_get(answers, (size_t)sl_synth_int(p->r, 0, (int)n - 1)));
     sl_synth_answer(p->out, "%s", first);
     sl_synth_truth(p->out, "checker", json_string("one-of"));

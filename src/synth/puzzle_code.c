@@ -216,6 +216,7 @@ sl_status sl_puzzle_program(struct sl_puzzle *p)
     sl_synth_answer(p->out, "%ld", printed);
     sl_synth_truth(p->out, "checker", json_string("count"));
     sl_synth_truth(p->out, "answer", json_integer(printed));
+    sl_synth_truth(p->out, "chance", json_real(0.1));
     sl_synth_truth(p->out, "program", program_json(&program));
     return SL_OK;
 }

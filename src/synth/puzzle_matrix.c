@@ -178,6 +178,7 @@ sl_status sl_puzzle_matrix(struct sl_puzzle *p)
     sl_synth_truth(p->out, "checker", json_string("choice"));
     sl_synth_truth(p->out, "answer", json_stringn((const char[1]){(char)('A' + right)}, 1));
     sl_synth_truth(p->out, "cells", all);
+    sl_synth_truth(p->out, "chance", json_real(1.0 / N_OPTIONS));
     sl_synth_truth(p->out, "candidates", given);
     return SL_OK;
 }

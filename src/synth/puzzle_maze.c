@@ -241,6 +241,7 @@ sl_status sl_puzzle_maze_length(struct sl_puzzle *p)
     sl_synth_truth(p->out, "checker", json_string("count"));
     sl_synth_truth(p->out, "answer", json_integer(n));
     sl_synth_truth(p->out, "maze", maze_json(&m));
+    sl_synth_truth(p->out, "chance", json_real(0.2));
     return SL_OK;
 }
 
@@ -301,6 +302,7 @@ sl_status sl_puzzle_maze_exit(struct sl_puzzle *p)
     sl_synth_truth(p->out, "checker", json_string("choice"));
     sl_synth_truth(p->out, "answer", json_stringn((const char[1]){(char)('A' + right)}, 1));
     sl_synth_truth(p->out, "maze", maze_json(&m));
+    sl_synth_truth(p->out, "chance", json_real(0.25));
     sl_buf_release(&b);
     return SL_OK;
 }

@@ -127,6 +127,7 @@ sl_status sl_puzzle_paths(struct sl_puzzle *p)
     sl_synth_truth(p->out, "checker", json_string("count"));
     sl_synth_truth(p->out, "answer", json_integer(n.ways[n.columns - 1][0]));
     sl_synth_truth(p->out, "streets", streets);
+    sl_synth_truth(p->out, "chance", json_real(1.0 / (3 + 2 * (p->r->level > 3 ? 3 : p->r->level))));
     sl_synth_truth(p->out, "columns", json_integer(n.columns));
     return SL_OK;
 }

@@ -295,6 +295,7 @@ sl_status sl_puzzle_slide_length(struct sl_puzzle *p)
     sl_synth_truth(p->out, "checker", json_string("count"));
     sl_synth_truth(p->out, "answer", json_integer(s.solution.n));
     set_slide_truth(p, &s);
+    sl_synth_truth(p->out, "chance", json_real(0.3));
     return SL_OK;
 }
 
