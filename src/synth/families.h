@@ -22,4 +22,7 @@ extern const struct sl_synth_family sl_family_puzzles;
 /* Depth and boxes in space: space.c. */
 extern const struct sl_synth_family sl_family_space;
 
+/* Answers in a wanted form: instructions.c. */
+extern const struct sl_synth_family sl_family_instructions;
+
 #endif
