@@ -26,9 +26,6 @@ void sl_check_fold(const char *text, size_t n, bool keep_case, struct sl_buf *ou
  */
 bool sl_check_number(const char *text, double *value);
 
-/* Returns 1 - edit distance / length of the longer, in characters; both are cut at 16384 characters. */
-double sl_check_similarity(const char *a, const char *b);
-
 /* Returns the number at index i of a JSON array, or NaN. */
 double sl_check_at(const json_t *array, size_t i);
 

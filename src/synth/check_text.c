@@ -120,7 +120,8 @@ static size_t distance(const uint32_t *a, size_t na, const uint32_t *b, size_t n
     return row[nb];
 }
 
-double sl_check_similarity(const char *a, const char *b)
+/* Returns 1 - edit distance / length of the longer, in characters; both are cut at MAX_CHARACTERS. */
+static double similarity(const char *a, const char *b)
 {
     uint32_t *memory = malloc((3 * MAX_CHARACTERS + 1) * sizeof *memory);
     if (!memory) return 0;
@@ -176,7 +177,7 @@ double sl_check_exact(const json_t *truth, const struct sl_answer *a)
 
 double sl_check_text(const json_t *truth, const struct sl_answer *a)
 {
-    return best_of(truth, a, sl_check_similarity);
+    return best_of(truth, a, similarity);
 }
 
 static bool is_letter(char c)

@@ -31,7 +31,8 @@ struct sl_scene_options sl_grounding_options(const struct sl_synth_request *r)
 
 /* --- descriptions --------------------------------------------------------------------------------------------- */
 
-struct sl_scene_object sl_grounding_description(const struct sl_synth_request *r, bool both, bool similar)
+/* Draws a description: a kind, a colour or both, allowed in the split. */
+static struct sl_scene_object draw_description(const struct sl_synth_request *r, bool both, bool similar)
 {
     struct sl_scene_object like = SL_SCENE_ANY;
     int n_kinds, n_colours, n_basic, form = both ? 2 : sl_synth_int(r, 0, 2);
@@ -63,7 +64,8 @@ static bool is_shade_of(int asked, int other)
     return false;
 }
 
-bool sl_grounding_confuses(const void *arg, const struct sl_scene_object *o)
+/* True when o is as *arg (a description), or of a colour that some call the same. */
+static bool confuses(const void *arg, const struct sl_scene_object *o)
 {
     const struct sl_scene_object *like = arg;
     if (like->kind >= 0 && o->kind != like->kind) return false;
@@ -237,7 +239,7 @@ static sl_status compose_with(struct sl_scene_task *t, struct sl_scene_object *l
     struct sl_scene_object wanted[SL_GROUNDING_MAX_TARGETS];
     struct sl_scene_options o = sl_grounding_options(t->r);
     for (int turn = 0; turn < 20; turn++) {
-        *like = sl_grounding_description(t->r, t->r->task == BOX || t->r->task == POINT, o.similar);
+        *like = draw_description(t->r, t->r->task == BOX || t->r->task == POINT, o.similar);
         int n_wanted = 0, n_kinds;
         sl_scene_kinds(&n_kinds);
         while (n_wanted < n) wanted[n_wanted++] = *like;
@@ -245,16 +247,16 @@ static sl_status compose_with(struct sl_scene_task *t, struct sl_scene_object *l
         for (int i = 0; like->kind >= 0 && like->colour >= 0 && i < o.n / 4 && n_wanted < SL_GROUNDING_MAX_TARGETS;
              i++) {
             struct sl_scene_object near = SL_SCENE_ANY;
-            struct sl_scene_object other = sl_grounding_description(t->r, true, o.similar);
+            struct sl_scene_object other = draw_description(t->r, true, o.similar);
             near.kind = i % 2 ? like->kind : other.kind;
             near.colour = i % 2 ? other.colour : like->colour;
-            if (sl_grounding_confuses(like, &near) || !sl_scene_allows(t->r, near.kind, near.colour)) continue;
+            if (confuses(like, &near) || !sl_scene_allows(t->r, near.kind, near.colour)) continue;
             wanted[n_wanted++] = near;
         }
         o.wanted = wanted;
         o.n_wanted = n_wanted;
         if (o.n < n_wanted + 1) o.n = n_wanted + 1;
-        o.refuses = sl_grounding_confuses;
+        o.refuses = confuses;
         o.arg = like;
         sl_status status = sl_scene_task_compose(t, &o);
         if (status && turn == 19) return status;
@@ -283,7 +285,7 @@ static void think_of(struct sl_scene_task *t, const struct sl_scene_object *like
     if (targets->n) sl_synth_think(t->out, ".");
 }
 
-sl_status sl_grounding_one(struct sl_scene_task *t, bool point)
+static sl_status make_one(struct sl_scene_task *t, bool point)
 {
     struct sl_scene_object like;
     struct sl_targets targets;
@@ -313,7 +315,7 @@ static int draw_count(struct sl_scene_task *t, bool with_none, int *most)
     return sl_synth_int(t->r, with_none ? 0 : 1, *most);
 }
 
-sl_status sl_grounding_many(struct sl_scene_task *t, bool point)
+static sl_status make_many(struct sl_scene_task *t, bool point)
 {
     struct sl_scene_object like;
     struct sl_targets targets;
@@ -351,7 +353,7 @@ static void count_truth(struct sl_scene_task *t, const struct sl_targets *target
     }
 }
 
-sl_status sl_grounding_count(struct sl_scene_task *t, bool point)
+static sl_status make_count(struct sl_scene_task *t, bool point)
 {
     static const char *const direct[] = {"How many %s are there?", "Count the %s.", "What is the number of %s?",
                                          "Tell me how many %s you see.", NULL};
@@ -402,21 +404,21 @@ static sl_status make_task(struct sl_scene_task *t)
 {
     switch ((enum task)t->r->task) {
     case BOX:
-        return sl_grounding_one(t, false);
+        return make_one(t, false);
     case POINT:
-        return sl_grounding_one(t, true);
+        return make_one(t, true);
     case BOXES:
-        return sl_grounding_many(t, false);
+        return make_many(t, false);
     case POINTS:
-        return sl_grounding_many(t, true);
+        return make_many(t, true);
     case REFER:
         return sl_grounding_refer(t);
     case DESCRIBE:
         return sl_grounding_describe(t);
     case COUNT:
-        return sl_grounding_count(t, false);
+        return make_count(t, false);
     default:
-        return sl_grounding_count(t, true);
+        return make_count(t, true);
     }
 }
 

@@ -15,11 +15,8 @@ struct sl_targets {
 };
 
 /* Each makes a sample of its task. */
-sl_status sl_grounding_one(struct sl_scene_task *t, bool point);
-sl_status sl_grounding_many(struct sl_scene_task *t, bool point);
 sl_status sl_grounding_refer(struct sl_scene_task *t);
 sl_status sl_grounding_describe(struct sl_scene_task *t);
-sl_status sl_grounding_count(struct sl_scene_task *t, bool point);
 
 /* Returns what a scene of the request's level has. */
 struct sl_scene_options sl_grounding_options(const struct sl_synth_request *r);
@@ -38,15 +35,6 @@ void sl_grounding_truth(struct sl_scene_task *t, const struct sl_targets *target
 
 /* Writes where an object is as a reasoning says it, "(120, 340)". */
 void sl_grounding_think_at(struct sl_scene_task *t, const struct sl_scene_object *o);
-
-/*
- * Draws a description: a kind, a colour or both, allowed in the split. What else is in the scene must not be as like,
- * or nearly: see sl_grounding_confuses.
- */
-struct sl_scene_object sl_grounding_description(const struct sl_synth_request *r, bool both, bool similar);
-
-/* True when o is as *arg (a description), or of a colour that some call the same. For struct sl_scene_options. */
-bool sl_grounding_confuses(const void *arg, const struct sl_scene_object *o);
 
 /* Writes a description as the plural "stars", "red stars", "red objects", or the singular. */
 const char *sl_grounding_name(const struct sl_scene_object *like, bool plural, char out[SL_MAX_SAID]);

@@ -30,7 +30,8 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-void sl_synth_seed(struct sl_rng *rng, uint64_t seed, const char *family, sl_synth_split split, int64_t number)
+/* Starts the generator of a sample's content, which depends on seed, family, split and number alone. */
+static void seed_for(struct sl_rng *rng, uint64_t seed, const char *family, sl_synth_split split, int64_t number)
 {
     uint64_t h = 14695981039346656037u; /* FNV-1a of the family's name */
     for (; *family; family++) h = (h ^ (unsigned char)*family) * 1099511628211u;
@@ -255,7 +256,7 @@ void sl_recipe_release(struct sl_recipe *r)
 
 /* --- samples -------------------------------------------------------------------------------------------------- */
 
-void sl_recipe_key(const struct sl_recipe *r, const struct sl_recipe_place *at, char key[SL_RECIPE_MAX_KEY])
+static void write_key(const struct sl_recipe *r, const struct sl_recipe_place *at, char key[SL_RECIPE_MAX_KEY])
 {
     snprintf(key, SL_RECIPE_MAX_KEY, "%.40s-%s%06lld", r->families[at->family].family->name,
              at->split == SL_SYNTH_HELD_OUT ? "held-" : "", (long long)at->number);
@@ -294,8 +295,8 @@ static void make_plan(const struct sl_recipe *r, const struct sl_recipe_place *a
     const struct sl_recipe_family *f = &r->families[at->family];
     const struct sl_synth_family *family = f->family;
     struct sl_rng dice;
-    sl_synth_seed(&dice, r->seed + 1, family->name, at->split, at->number);
-    sl_synth_seed(&p->rng, r->seed, family->name, at->split, at->number);
+    seed_for(&dice, r->seed + 1, family->name, at->split, at->number);
+    seed_for(&p->rng, r->seed, family->name, at->split, at->number);
     p->request = (struct sl_synth_request){.rng = &p->rng, .split = at->split};
     p->request.task = draw(&dice, f->task_weights, family->n_tasks);
     p->request.level = draw(&dice, f->level_weights, family->n_levels);
@@ -311,7 +312,7 @@ sl_status sl_recipe_make(const struct sl_recipe *r, const struct sl_recipe_place
     struct plan p;
     make_plan(r, at, &p);
     const char *task = family->tasks[p.request.task];
-    sl_recipe_key(r, at, out->key);
+    write_key(r, at, out->key);
     out->row = (struct sl_synth_row){
         .key = out->key, .domain = family->name, .task = task, .level = p.request.level, .thinking = p.thinking};
     sl_synth_sample_init(&out->sample);

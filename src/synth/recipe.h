@@ -43,14 +43,11 @@ struct sl_recipe_place {
 
 enum { SL_RECIPE_MAX_KEY = 80 };
 
-/* Writes a sample's name, "scenes-000017" or "scenes-held-000017". */
-void sl_recipe_key(const struct sl_recipe *r, const struct sl_recipe_place *at, char key[SL_RECIPE_MAX_KEY]);
-
 /* A sample with what was asked for. */
 struct sl_recipe_sample {
     struct sl_synth_sample sample; /* released by the caller, also on an error */
     struct sl_synth_row row;
-    char key[SL_RECIPE_MAX_KEY]; /* what row.key points to */
+    char key[SL_RECIPE_MAX_KEY]; /* "scenes-000017" or "scenes-held-000017": what row.key points to */
 };
 
 /*
@@ -66,8 +63,5 @@ sl_status sl_recipe_make(const struct sl_recipe *r, const struct sl_recipe_place
  */
 sl_status sl_recipe_check(const struct sl_recipe *r, const struct sl_recipe_place *at, void *state,
                           const struct sl_recipe_sample *made, sl_error *err);
-
-/* Starts the generator of a sample's content, which depends on seed, family, split and number alone. */
-void sl_synth_seed(struct sl_rng *rng, uint64_t seed, const char *family, sl_synth_split split, int64_t number);
 
 #endif

@@ -116,11 +116,6 @@ double sl_scene_area(const struct sl_scene_brush *b, int kind);
 /* Returns the width of outlines around objects of half side r in the scene's style, in pixels; 0: none. */
 double sl_scene_outline(const struct sl_scene *s, double r);
 
-/* Draws the scene's background, or one object, on a canvas. For scene_draw.c and scene.c. */
-void sl_scene_draw_ground(const struct sl_scene *s, cairo_t *cr);
-void sl_scene_draw_object(const struct sl_scene_brush *b, const struct sl_scene *s, const struct sl_scene_object *o,
-                          cairo_t *cr);
-
 /* Returns the pattern of a texture's marks, light or dark, borrowed; NULL for plain. */
 cairo_pattern_t *sl_scene_marks(const struct sl_scene_brush *b, sl_texture texture, bool light);
 

@@ -98,7 +98,7 @@ static void draw_bands(const struct sl_scene *s, cairo_t *cr)
     }
 }
 
-void sl_scene_draw_ground(const struct sl_scene *s, cairo_t *cr)
+static void draw_ground(const struct sl_scene *s, cairo_t *cr)
 {
     cairo_set_source_rgb(cr, s->ground[0], s->ground[1], s->ground[2]);
     cairo_paint(cr);
@@ -173,8 +173,8 @@ static void fill_marks(const struct sl_scene_brush *b, cairo_t *cr, const struct
     cairo_fill_preserve(cr);
 }
 
-void sl_scene_draw_object(const struct sl_scene_brush *b, const struct sl_scene *s, const struct sl_scene_object *o,
-                          cairo_t *cr)
+static void draw_object(const struct sl_scene_brush *b, const struct sl_scene *s, const struct sl_scene_object *o,
+                        cairo_t *cr)
 {
     int n, n_basic;
     const struct sl_colour *colour = &sl_colours(&n, &n_basic)[o->colour];
@@ -215,9 +215,9 @@ sl_status sl_scene_draw(struct sl_scene_brush *b, const struct sl_scene *s, int 
     struct sl_paint p;
     sl_status status = sl_paint_open(&p, s->width, s->height, err);
     if (status) return status;
-    sl_scene_draw_ground(s, p.cr);
+    draw_ground(s, p.cr);
     for (int i = 0; i < s->n; i++)
-        if (i != without) sl_scene_draw_object(b, s, &s->objects[i], p.cr);
+        if (i != without) draw_object(b, s, &s->objects[i], p.cr);
     return sl_paint_finish(&p, out, err);
 }
 

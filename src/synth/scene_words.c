@@ -43,7 +43,7 @@ const char *sl_scene_number(int n, char out[16])
     return out;
 }
 
-void sl_scene_size(const struct sl_synth_request *r, int *width, int *height)
+static void choose_size(const struct sl_synth_request *r, int *width, int *height)
 {
     *width = r->width ? r->width : sl_synth_int(r, 336, 560);
     *height = r->height ? r->height : sl_synth_int(r, 336, 560);
@@ -52,7 +52,7 @@ void sl_scene_size(const struct sl_synth_request *r, int *width, int *height)
 sl_status sl_scene_task_compose(struct sl_scene_task *t, const struct sl_scene_options *o)
 {
     int width, height;
-    sl_scene_size(t->r, &width, &height);
+    choose_size(t->r, &width, &height);
     return sl_scene_compose(t->brush, t->r, width, height, o, &t->scene, t->err);
 }
 

@@ -29,10 +29,7 @@ struct sl_scene_task {
     sl_error *err;
 };
 
-/* Fills in the picture's size: the request's, or 336 to 560 a side. */
-void sl_scene_size(const struct sl_synth_request *r, int *width, int *height);
-
-/* Composes t->scene by options in the request's size. */
+/* Composes t->scene by options in the request's size, or 336 to 560 pixels a side. */
 sl_status sl_scene_task_compose(struct sl_scene_task *t, const struct sl_scene_options *o);
 
 /* Draws t->scene and adds it to the user's message, as JPEG or PNG by the dice. */

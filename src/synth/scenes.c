@@ -100,7 +100,7 @@ static void say_relation(struct sl_scene_task *t, const struct sl_scene_object *
                     sl_scene_say(b, SL_SAY_COLOUR, y));
 }
 
-sl_status sl_scenes_caption(struct sl_scene_task *t, bool dense)
+static sl_status make_caption(struct sl_scene_task *t, bool dense)
 {
     static const char *const shortly[] = {"Describe the picture in one sentence.",
                                           "What does the picture show? Answer briefly.",
@@ -177,7 +177,7 @@ static sl_status add_page(struct sl_scene_task *t, int kind, struct sl_scene_obj
 
 /* A document of pictures with a line each; the question asks for a page by its picture, or for the line that is wrong.
  */
-sl_status sl_scenes_document(struct sl_scene_task *t)
+static sl_status make_document(struct sl_scene_task *t)
 {
     static const char *const lines[] = {"Picture %d shows %s.\n", "%d. Here you see %s.\n", "Page %d: %s.\n",
                                         "Figure %d. This is %s.\n", NULL};
@@ -246,11 +246,11 @@ static sl_status make_task(struct sl_scene_task *t)
 {
     switch ((enum task)t->r->task) {
     case CAPTION:
-        return sl_scenes_caption(t, false);
+        return make_caption(t, false);
     case DENSE:
-        return sl_scenes_caption(t, true);
+        return make_caption(t, true);
     case DOCUMENT:
-        return sl_scenes_document(t);
+        return make_document(t);
     case YES_NO:
         return sl_scenes_yes_no(t);
     case QUESTION:

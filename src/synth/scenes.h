@@ -7,8 +7,6 @@
 #include "synth/scene_words.h"
 
 /* Each makes a sample of its task: scene, picture, question, answer, truth. */
-sl_status sl_scenes_caption(struct sl_scene_task *t, bool dense);
-sl_status sl_scenes_document(struct sl_scene_task *t);
 sl_status sl_scenes_yes_no(struct sl_scene_task *t);
 sl_status sl_scenes_question(struct sl_scene_task *t, bool choice);
 sl_status sl_scenes_absent(struct sl_scene_task *t);

@@ -107,13 +107,32 @@ static void test_long_texts_are_whole(void **state)
     free(text);
 }
 
+static void test_clips_are_taken_over_as_they_are(void **state)
+{
+    (void)state;
+    struct sl_synth_sample s;
+    struct sl_buf clip = SL_BUF_INIT(100);
+    char name[64];
+    sl_synth_sample_init(&s);
+    sl_buf_addstr(&clip, "bytes");
+    sl_synth_video(&s, &clip, "mp4", 64, 48);
+    sl_synth_user(&s, "What happens?");
+    assert_int_equal(clip.len, 0);
+    assert_int_equal(s.n_media, 1);
+    assert_true(s.media[0].video);
+    assert_int_equal(s.media[0].bytes.len, 5);
+    sl_synth_media_name(&s, "video-000001", 0, name, sizeof name);
+    assert_string_equal(name, "video-000001.mp4");
+    sl_buf_release(&clip);
+    sl_synth_sample_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_splits_share_no_variant),
-        cmocka_unit_test(test_a_row_has_all_that_was_added),
-        cmocka_unit_test(test_the_first_failure_sticks),
-        cmocka_unit_test(test_long_texts_are_whole),
+        cmocka_unit_test(test_splits_share_no_variant),          cmocka_unit_test(test_a_row_has_all_that_was_added),
+        cmocka_unit_test(test_the_first_failure_sticks),         cmocka_unit_test(test_long_texts_are_whole),
+        cmocka_unit_test(test_clips_are_taken_over_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
