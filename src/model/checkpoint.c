@@ -293,7 +293,7 @@ static sl_status declare_rows(const sl_model *m, sl_safetensors_writer *w, sl_dt
 {
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        if (!sl_model_has(m, r->module) || (saved_type(r, type) == SL_F32) != f32) continue;
+        if (!sl_model_saves(m, r) || (saved_type(r, type) == SL_F32) != f32) continue;
         int64_t dims[3] = {r->w.groups, r->w.n, r->w.k};
         sl_status s =
             sl_safetensors_writer_declare(w, r->name, saved_type(r, type), r->n_dims, dims + 3 - r->n_dims, err);
@@ -334,7 +334,7 @@ static sl_status save_weights(const sl_model *m, const char *dir, sl_dtype type,
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < m->weights.n_rows; i++) {
             const sl_weight_row *r = &m->weights.rows[i];
-            if (sl_model_has(m, r->module) && (saved_type(r, type) == SL_F32) == (pass == 0))
+            if (sl_model_saves(m, r) && (saved_type(r, type) == SL_F32) == (pass == 0))
                 write_row(m, r, saved_type(r, type), w);
         }
     return sl_safetensors_writer_commit(&w, err);
@@ -345,8 +345,7 @@ sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_
     bool adapter = m->config.lora.rank > 0;
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        bool saved = adapter ? r->module == SL_MODULE_LORA : sl_model_has(m, r->module);
-        if (saved && (!r->w.value || r->w.value_type != SL_F32))
+        if (sl_model_saves(m, r) && (!r->w.value || r->w.value_type != SL_F32))
             return sl_fail(err, SL_ERR_ARGUMENT, "tensor %s has no f32 master: only a model in training can be saved",
                            r->name);
     }

@@ -44,6 +44,11 @@ bool sl_model_has(const sl_model *m, sl_module module)
     return m->plan.modules == 0 || (m->plan.modules >> module) & 1;
 }
 
+bool sl_model_saves(const sl_model *m, const sl_weight_row *r)
+{
+    return m->config.lora.rank ? r->module == SL_MODULE_LORA : sl_model_has(m, r->module);
+}
+
 sl_status sl_model_init(sl_model *m, uint64_t seed, sl_error *err)
 {
     return sl_weights_init(&m->weights, &m->config, &m->plan, seed, err);

@@ -45,6 +45,9 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
  */
 sl_status sl_model_load(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err);
 
+/* True when sl_model_save writes row r: its module exists and, with a LoRA adapter, is the adapter. */
+bool sl_model_saves(const sl_model *m, const sl_weight_row *r);
+
 /* True when the module exists in this model. */
 bool sl_model_has(const sl_model *m, sl_module module);
 

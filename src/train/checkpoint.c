@@ -141,7 +141,7 @@ static sl_status check_modules(const sl_model *m, unsigned loaded, sl_error *err
 {
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        if (sl_model_has(m, r->module) && !(loaded >> r->module & 1))
+        if (sl_model_saves(m, r) && !(loaded >> r->module & 1))
             return sl_fail(err, SL_ERR_FORMAT, "tensor %s is missing", r->name);
     }
     return SL_OK;

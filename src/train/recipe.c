@@ -4,6 +4,7 @@
 #include "train/recipe.h"
 
 #include "base/mem.h"
+#include "model/lora.h"
 
 #include <math.h>
 #include <string.h>
@@ -110,6 +111,24 @@ static void read_trainable(struct sl_json_object *o, sl_train_recipe *r)
         r->trainer.trainable |= 1u << m;
     }
     if (r->trainer.trainable == 0) sl_json_fail(o, "trainable", "nothing would be trained");
+}
+
+/* An adapter: then it alone is trained, unless the recipe names more, and the router's bias stays as it is. */
+static void read_lora(struct sl_json_object *o, sl_train_recipe *r)
+{
+    if (o->status || !sl_json_has(o, "lora")) return;
+    if (sl_lora_parse(json_object_get(o->value, "lora"), &r->lora, o->err)) {
+        o->status = sl_fail_context(o->err, SL_ERR_FORMAT, "lora");
+        return;
+    }
+    unsigned modules = r->objective->modules;
+    if ((modules && !(modules >> SL_MODULE_DECODER & 1)) || !r->init_model || r->init_vit || r->init_decoder)
+        sl_json_fail(o, "lora", "needs a stage of the whole model, and init.model alone to adapt");
+    else if (sl_json_has(o, "trainable"))
+        sl_json_fail(o, "lora", "trains the adapter alone: leave out trainable");
+    if (modules) r->trainer.modules = modules | 1u << SL_MODULE_LORA;
+    r->trainer.trainable = 1u << SL_MODULE_LORA;
+    r->router_bias_rate = 0;
 }
 
 static void read_lr_scale(struct sl_json_object *top, sl_train_recipe *r)
@@ -294,7 +313,7 @@ static void read_top(struct sl_json_object *o, sl_train_recipe *r, sl_error *err
 {
     KNOWN(o, "stage", "model", "tokenizer", "init", "seed", "precision", "recompute", "trainable", "lr_scale", "steps",
           "total_tokens", "epochs", "batch", "optimizer", "router", "data", "eval", "log_every", "checkpoint", "guard",
-          "objective", "about");
+          "objective", "lora", "about");
     const char *stage = NULL, *precision = "bf16";
     int64_t seed = 1;
     if (!o->status) sl_json_get_string(o, "stage", &stage);
@@ -322,6 +341,7 @@ static void read_top(struct sl_json_object *o, sl_train_recipe *r, sl_error *err
     if (!o->status) read_optimizer(o, r);
     if (!o->status) read_data(o, r);
     read_rest(o, r);
+    read_lora(o, r);
     read_int(o, "log_every", 1, INT64_MAX, &r->log_every);
     if (!o->status && sl_json_has(o, "objective")) r->objective_options = json_object_get(o->value, "objective");
     if (!o->status && !r->model && !r->init_model && !r->init_vit && !r->init_decoder)

@@ -21,6 +21,7 @@ typedef struct sl_train_recipe {
     /* Where the first weights come from: checkpoint or run folders, or NULL. */
     const char *init_model, *init_vit, *init_decoder;
     bool init_optimizer; /* carry AdamW's moments over from init_model, a run's folder */
+    sl_lora_config lora; /* rank 0: none; its base is init_model */
     uint64_t seed;
     sl_trainer_options trainer;
     bool f32;

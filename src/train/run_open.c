@@ -117,6 +117,15 @@ static sl_status fit_config(const sl_run_state *r, sl_config *c, sl_error *err)
     if (c->decoder.vocab < size)
         return sl_fail(err, SL_ERR_ARGUMENT, "the tokenizer has %d tokens, the model %d", size, c->decoder.vocab);
     if (r->recipe->router_aux_loss >= 0) c->decoder.aux_loss_coef = (float)r->recipe->router_aux_loss;
+    if (r->recipe->lora.rank) {
+        char *base = sl_run_resolve(r->recipe->init_model), *absolute = base ? realpath(base, NULL) : NULL;
+        c->lora = r->recipe->lora;
+        int n = absolute ? snprintf(c->lora.base, sizeof c->lora.base, "%s", absolute) : -1;
+        free(base);
+        free(absolute);
+        if (n < 0 || n >= (int)sizeof c->lora.base)
+            return sl_fail(err, SL_ERR_ARGUMENT, "%s: no folder that an adapter can name", r->recipe->init_model);
+    }
     const sl_objective *o = r->recipe->objective;
     sl_status s = o->configure ? o->configure(c, r->recipe->objective_options, err) : SL_OK;
     return s ? s : sl_config_check(c, err);

@@ -137,7 +137,7 @@ static size_t values_count(const sl_model *m)
 {
     size_t n = 0;
     for (int i = 0; i < m->weights.n_rows; i++)
-        if (sl_model_has(m, m->weights.rows[i].module)) n += (size_t)sl_weight_row_numel(&m->weights.rows[i]);
+        if (sl_model_saves(m, &m->weights.rows[i])) n += (size_t)sl_weight_row_numel(&m->weights.rows[i]);
     return n;
 }
 
@@ -158,7 +158,7 @@ static sl_status make_copy(struct copy *c, const sl_trainer *t, sl_error *err)
     float *at = c->values;
     for (size_t i = 0; i < rows; i++) {
         c->trained[i] = c->rows[i].w.grad;
-        if (!sl_model_has(m, c->rows[i].module)) continue;
+        if (!sl_model_saves(m, &c->rows[i])) continue;
         c->rows[i].w.value = at;
         at += sl_weight_row_numel(&c->rows[i]);
     }
@@ -185,7 +185,7 @@ static sl_status fill_copy(struct copy *c, const sl_training *what, sl_error *er
     const sl_model *m = what->trainer->model;
     for (int i = 0; i < m->weights.n_rows; i++) {
         const sl_weight_row *r = &m->weights.rows[i];
-        if (sl_model_has(m, r->module)) memcpy(c->rows[i].w.value, r->w.value, (size_t)sl_weight_row_numel(r) * 4);
+        if (sl_model_saves(m, r)) memcpy(c->rows[i].w.value, r->w.value, (size_t)sl_weight_row_numel(r) * 4);
     }
     c->n_arrays = 0;
     if (what->objective->visit_state) what->objective->visit_state(what->objective_state, copy_array, c);
