@@ -621,8 +621,3 @@ bool sl_http_stream_write(struct sl_http_request *r, const void *bytes, size_t n
     pthread_mutex_unlock(&r->lock);
     return ok;
 }
-
-bool sl_http_streaming(const struct sl_http_request *r)
-{
-    return r->streaming;
-}

@@ -82,7 +82,4 @@ void sl_http_stream_begin(struct sl_http_request *r, const char *content_type);
 /* Appends n bytes, copied, to the stream; false when the client has gone (nothing is kept then). */
 bool sl_http_stream_write(struct sl_http_request *r, const void *bytes, size_t n);
 
-/* Returns whether a stream was begun. */
-bool sl_http_streaming(const struct sl_http_request *r);
-
 #endif
