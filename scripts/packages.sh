@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian/Ubuntu packages that Seedling needs, and installing the missing ones.
-# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi, and data: fonts that screen
+# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi screen, and data: fonts that
 # widen what the data engine draws with, all free
 # docs/DEPENDENCIES.md gives the reasons. A package whose check succeeds is left alone, so a prepared machine needs
 # neither root nor a network.

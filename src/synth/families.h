@@ -18,6 +18,8 @@ extern const struct sl_synth_family sl_family_diagrams;
 
 /* Mazes, boards, patterns, differences, programs: puzzles.c. */
 extern const struct sl_synth_family sl_family_puzzles;
+/* Pages in a browser: screens.c. */
+extern const struct sl_synth_family sl_family_screens;
 
 /* Depth and boxes in space: space.c. */
 extern const struct sl_synth_family sl_family_space;
