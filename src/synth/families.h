@@ -20,6 +20,8 @@ extern const struct sl_synth_family sl_family_diagrams;
 extern const struct sl_synth_family sl_family_puzzles;
 /* Pages in a browser: screens.c. */
 extern const struct sl_synth_family sl_family_screens;
+/* Clips: clips_ask.c. */
+extern const struct sl_synth_family sl_family_video;
 
 /* Depth and boxes in space: space.c. */
 extern const struct sl_synth_family sl_family_space;
