@@ -17,6 +17,7 @@ static const struct sl_synth_family *const families[] = {
     &sl_family_diagrams,
     &sl_family_screens,
     &sl_family_video,
+    &sl_family_stem,
     &sl_family_space,
     &sl_family_instructions,
     NULL, /* ends the table */

@@ -15,6 +15,7 @@ extern const struct sl_synth_family sl_family_charts;
 extern const struct sl_synth_family sl_family_ocr;
 extern const struct sl_synth_family sl_family_tables;
 extern const struct sl_synth_family sl_family_diagrams;
+extern const struct sl_synth_family sl_family_stem;
 
 /* Mazes, boards, patterns, differences, programs: puzzles.c. */
 extern const struct sl_synth_family sl_family_puzzles;
