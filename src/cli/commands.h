@@ -15,6 +15,7 @@ int sl_cmd_locate(int argc, char **argv);
 int sl_cmd_logits(int argc, char **argv);
 int sl_cmd_serve(int argc, char **argv);
 int sl_cmd_tokenizer(int argc, char **argv);
+int sl_cmd_plot(int argc, char **argv);
 int sl_cmd_train(int argc, char **argv);
 
 #endif

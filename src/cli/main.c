@@ -23,6 +23,7 @@ static const struct sl_cli_command commands[] = {
     {"logits", "write what the model computes, to compare with other implementations", sl_cmd_logits},
     {"serve", "an OpenAI-compatible server and a web page", sl_cmd_serve},
     {"tokenizer", "train a tokenizer, encode and decode text", sl_cmd_tokenizer},
+    {"plot", "loss and metric curves of runs", sl_cmd_plot},
     {"train", "train a stage, or all of them, by a recipe", sl_cmd_train},
     {"version", "version, the kernels chosen for this processor, and why", print_version},
 };

@@ -65,6 +65,7 @@ struct sl_loader {
     struct sl_loader_mark mark;        /* after the last batch handed out */
     struct sl_snapshots snapshots;
     struct sl_loader_stats stats;
+    int64_t n_barren, max_barren; /* samples left out since the last good one; so many mean that none is */
 };
 
 void sl_loader_defaults(struct sl_loader_options *o)
@@ -90,7 +91,14 @@ static void leave_out(struct sl_loader *l, struct place *p)
         sl_skipped_add(l->options.skipped, &skip, "%s", p->err.message);
         l->stats.n_skipped++;
         l->stats.skipped[p->reason]++;
+        l->n_barren++;
     }
+    if (l->n_barren <= l->max_barren) return;
+    sl_error err = {0};
+    fail(l,
+         sl_fail(&err, SL_ERR_FORMAT, "%lld samples in a row cannot be used, the last one because: %s",
+                 (long long)l->n_barren, p->err.message),
+         &err);
 }
 
 /* Moves the ring's first sample, which is done, out of it. */
@@ -99,6 +107,7 @@ static void add_first(struct sl_loader *l)
     struct place *p = &l->ring[l->n_added % l->n_ring];
     struct sl_encoded *e = p->encoded;
     if (e) {
+        l->n_barren = 0;
         sl_error err = {0};
         struct sl_pack_item item = {
             .order = l->n_added, .tokens = e->n_tokens, .patches = e->n_patches, .bytes = e->n_bytes, .data = e};
@@ -379,6 +388,17 @@ static sl_status start_workers(struct sl_loader *l, sl_error *err)
     return SL_OK;
 }
 
+/* Twice all rows of all sources; many where they cannot be counted. */
+static int64_t count_rows_twice(const struct sl_mixture *m)
+{
+    int64_t rows = 0;
+    for (int i = 0; i < sl_mixture_sources(m); i++) {
+        int64_t n = sl_source_epoch_rows(sl_mixture_source(m, i));
+        rows += n < 0 ? 1 << 20 : n;
+    }
+    return 2 * rows;
+}
+
 sl_status sl_loader_new(struct sl_mixture *mixture, const struct sl_loader_options *o, const json_t *position,
                         struct sl_loader **out, sl_error *err)
 {
@@ -389,6 +409,7 @@ sl_status sl_loader_new(struct sl_mixture *mixture, const struct sl_loader_optio
     if (!l) return sl_fail(err, SL_ERR_MEMORY, "no memory for a loader");
     l->options = *o;
     l->mixture = mixture;
+    l->max_barren = count_rows_twice(mixture);
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->work, NULL);
     pthread_cond_init(&l->ready, NULL);

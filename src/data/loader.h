@@ -81,8 +81,8 @@ sl_status sl_loader_new(struct sl_mixture *mixture, const struct sl_loader_optio
 void sl_loader_free(struct sl_loader **l);
 
 /*
- * Waits for the next batch: *batch, borrowed until the next call, or NULL at the mixture's end. Only a lack of memory
- * makes it fail; it then fails for good.
+ * Waits for the next batch: *batch, borrowed until the next call, or NULL at the mixture's end. Only a lack of memory,
+ * or of any sample that can be used, makes it fail; it then fails for good.
  */
 sl_status sl_loader_next(struct sl_loader *l, const struct sl_loader_batch **batch, sl_error *err);
 

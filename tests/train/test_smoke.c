@@ -1,0 +1,78 @@
+/*
+ * test_smoke.c: recipes/smoke/all.yaml, every stage from the last, on two processors: each moves its held-out measure
+ * by a margin that training without effect would miss.
+ */
+#include "train_test.h"
+
+static const char *run_of(const char *stage)
+{
+    static char path[4][2200];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/run/%s", test_temp_dir(), stage);
+    return path[turn];
+}
+
+static void expect_less(const char *stage, const char *name, double limit)
+{
+    double x = test_metric(run_of(stage), "held_out", name);
+    if (!(x < limit)) fail_msg("%s: %s is %g, expected less than %g", stage, name, x, limit);
+}
+
+static void expect_more(const char *stage, const char *name, double limit)
+{
+    double x = test_metric(run_of(stage), "held_out", name);
+    if (!(x > limit)) fail_msg("%s: %s is %g, expected more than %g", stage, name, x, limit);
+}
+
+static void test_every_stage_learns(void **state)
+{
+    (void)state;
+    char out[2200], folder[2200], tokenizer[2200];
+    test_write_tokenizer();
+    test_write_colours("colours", 200, false);
+    test_write_colours("colours-held", 40, false);
+    test_write_colours("captions", 200, true);
+    test_write_colours("captions-held", 40, true);
+    test_write_counting("counting", 0, 45);
+    test_write_counting("counting-held", 45, 15);
+    snprintf(out, sizeof out, "%s/run", test_temp_dir());
+    snprintf(folder, sizeof folder, "data.folder=%s", test_temp_dir());
+    snprintf(tokenizer, sizeof tokenizer, "tokenizer=%s/tokenizer.json", test_temp_dir());
+    const char *argv[] = {test_program(), "train", "recipes/smoke/all.yaml",
+                          "--out",        out,     "--set",
+                          folder,         "--set", tokenizer,
+                          "--threads",    "2",     NULL};
+    test_run(argv, 0);
+    static const char *const stages[] = {"text", "stage0", "stage1", "stage2", "sft"};
+    for (int i = 0; i < 5; i++)
+        print_message("%s: loss %.3f, accuracy %.2f, blind %.2f\n", stages[i],
+                      test_metric(run_of(stages[i]), "held_out", "loss"),
+                      test_metric(run_of(stages[i]), "held_out", "accuracy"),
+                      test_metric(run_of(stages[i]), "held_out", "blind"));
+    print_message("vit-mim: cosine %.3f; vit-contrastive: accuracy %.2f\n",
+                  test_metric(run_of("vit-mim"), "held_out", "cosine"),
+                  test_metric(run_of("vit-contrastive"), "held_out", "accuracy"));
+    /* Bytes at random are ln 288 = 5.66, and every loss begins there. */
+    expect_less("text", "loss", 2.5);
+    /* A decoder that only counts reads nothing yet: the adapter alone helps a little. */
+    double first = test_metric_at(run_of("stage0"), "held_out", "loss", true);
+    expect_less("stage0", "loss", 0.98 * first);
+    expect_less("stage1", "loss", 0.5);
+    expect_more("stage1", "accuracy", 0.75); /* four colours: chance is a quarter */
+    expect_more("sft", "accuracy", 0.75);
+    double seen = test_metric(run_of("sft"), "held_out", "accuracy");
+    double blind = test_metric(run_of("sft"), "held_out", "blind");
+    double chance = test_metric(run_of("sft"), "held_out", "chance");
+    assert_true(seen > blind + 0.25 && seen > chance + 0.25);
+    double zero_shot = test_metric(run_of("vit-contrastive"), "held_out", "accuracy");
+    if (!(zero_shot > 0.6)) fail_msg("vit-contrastive: accuracy %g", zero_shot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_stage_learns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
