@@ -27,8 +27,9 @@ static void aim(struct sl_screen_scene *s, const struct sl_element *e, struct st
 {
     t->box = sl_screen_box_of(e->box, sl_browser_screen(s->browser));
     t->action = (struct sl_answer_action){.kind = SL_ACTION_CLICK};
-    t->action.x = (t->box.x1 + t->box.x2) / 2;
-    t->action.y = (t->box.y1 + t->box.y2) / 2;
+    int x = (t->box.x1 + t->box.x2) / 2, y = (t->box.y1 + t->box.y2) / 2;
+    t->action.x = x;
+    t->action.y = y;
 }
 
 /* True for controls whose click shows on the page. */
@@ -164,18 +165,18 @@ static bool next_step(struct sl_screen_scene *s, const struct trace *t, int g, i
     const struct sl_element *e = sl_scene_whole(s, t->goals[g]);
     const struct sl_screen *screen = sl_browser_screen(s->browser);
     *out = (struct step){0};
-    if (!e && part == 0) {
-        out->action = (struct sl_answer_action){.kind = SL_ACTION_SCROLL, .x = 500, .y = 500};
-        out->box = (struct sl_screen_box){0, 0, 999, 999};
-        snprintf(out->thought, sizeof out->thought, "I have to %s, but that is not on the screen. I scroll down.",
-                 c->does);
-        return false;
-    }
     if (c->kind == SL_CONTROL_FIELD && part == 1) {
         out->action.kind = SL_ACTION_TYPE;
         snprintf(out->text, sizeof out->text, "%s", t->text[g]);
         snprintf(out->thought, sizeof out->thought, "The field \"%s\" has the focus. I type the text.", c->name);
         return true;
+    }
+    if (!e) {
+        out->action = (struct sl_answer_action){.kind = SL_ACTION_SCROLL, .x = 500, .y = 500};
+        out->box = (struct sl_screen_box){0, 0, 999, 999};
+        snprintf(out->thought, sizeof out->thought, "I have to %s, but that is not on the screen. I scroll down.",
+                 c->does);
+        return false;
     }
     aim(s, e, out);
     if (c->kind == SL_CONTROL_SLIDER) {
