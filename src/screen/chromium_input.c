@@ -176,9 +176,10 @@ sl_status sl_browser_wait(void *self, double seconds, sl_error *err)
     double until = sl_clock_seconds() + seconds, quiet = 0.1;
     bool never = false;
     /* Nothing moves any more once the page has not been loading for a tenth of a second. */
-    for (double left = seconds; left > 0; left = until - sl_clock_seconds()) {
+    do {
+        double left = until - sl_clock_seconds();
         sl_status status = sl_devtools_listen(&b->devtools, &never, left < quiet ? left : quiet, err);
         if (status || !b->loading) return status;
-    }
+    } while (sl_clock_seconds() < until);
     return SL_OK;
 }

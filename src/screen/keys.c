@@ -62,7 +62,7 @@ static int character_key(char c, struct sl_key *out)
         return 1;
     }
     if (isdigit((unsigned char)c)) {
-        out->virtual_code = c;
+        out->virtual_code = (unsigned char)c;
         snprintf(out->code, sizeof out->code, "Digit%c", c);
         return 1;
     }
