@@ -155,7 +155,7 @@ static void ask_locate(const struct sl_synth_request *r, const struct sl_page *p
     sl_buf_release(&q);
 }
 
-void sl_ocr_ask(const struct sl_synth_request *r, const struct sl_page *p, const struct sl_ocr_record *record,
+static void ask(const struct sl_synth_request *r, const struct sl_page *p, const struct sl_ocr_record *record,
                 sl_script script, struct sl_synth_sample *s)
 {
     switch (r->task) {
@@ -222,7 +222,7 @@ static sl_status make_ocr(void *state, const struct sl_synth_request *r, struct 
         int worst = r->level == 2 && p.smallest > 11 ? 35 : 65;
         bool png = r->level == 0 && sl_synth_chance(r, 0.3);
         sl_synth_picture(out, &picture, png ? SL_SYNTH_PNG : SL_SYNTH_JPEG, sl_synth_int(r, worst, 95));
-        sl_ocr_ask(r, &p, &record, script, out);
+        ask(r, &p, &record, script, out);
     }
     sl_picture_free(&picture);
     sl_page_release(&p);

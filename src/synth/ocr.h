@@ -45,9 +45,7 @@ void sl_ocr_compose_form(const struct sl_synth_request *r, struct sl_page *p, st
 /* Chooses a typeface of the script, of that size at least; by hand now and then where that is legible. */
 struct sl_page_type sl_ocr_type(const struct sl_synth_request *r, sl_script script, double low, double high);
 
-/* Adds question, answer and truth behind the picture. */
-void sl_ocr_ask(const struct sl_synth_request *r, const struct sl_page *p, const struct sl_ocr_record *record,
-                sl_script script, struct sl_synth_sample *s);
+/* Adds question, answer and truth about a receipt or form, behind the picture. */
 void sl_ocr_ask_record(const struct sl_synth_request *r, const struct sl_ocr_record *record, struct sl_synth_sample *s);
 
 #endif

@@ -30,7 +30,7 @@ static double tick(const struct sl_plot_axis *a, int i)
     return a->low + i * a->step;
 }
 
-void sl_plot_tick_text(const struct sl_plot_axis *a, int i, struct sl_buf *out)
+static void tick_text(const struct sl_plot_axis *a, int i, struct sl_buf *out)
 {
     double v = tick(a, i);
     sl_buf_addf(out, "%.*f", a->decimals, fabs(v) < a->step * 1e-6 ? 0.0 : v);
@@ -52,7 +52,7 @@ double sl_plot_label_width(const struct sl_board *b, const struct sl_plot_axis *
     for (int i = 0; i < sl_plot_n_ticks(a); i++) {
         struct sl_buf text = SL_BUF_INIT(64);
         double w, h;
-        sl_plot_tick_text(a, i, &text);
+        tick_text(a, i, &text);
         sl_board_measure(b, &(struct sl_board_text){.text = sl_buf_str(&text), .size = size}, &w, &h);
         widest = fmax(widest, w);
         sl_buf_release(&text);
@@ -98,7 +98,7 @@ void sl_plot_draw_axes(struct sl_board *b, const struct sl_plot *p, const struct
         for (int i = 0; (axis ? y_numbers : x_numbers) && i < sl_plot_n_ticks(a); i++) {
             struct sl_buf text = SL_BUF_INIT(64);
             double x = axis ? p->left : sl_plot_x(p, tick(a, i)), y = axis ? sl_plot_y(p, tick(a, i)) : p->bottom;
-            sl_plot_tick_text(a, i, &text);
+            tick_text(a, i, &text);
             struct sl_board_text t = {.text = sl_buf_str(&text), .size = s->size};
             t.x = axis ? x - mark - 4 : x;
             t.y = axis ? y : y + mark + 2;

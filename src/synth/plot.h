@@ -33,9 +33,8 @@ struct sl_plot {
 /* Returns round ticks that take in [low, high], about `wanted` of them; high > low. */
 struct sl_plot_axis sl_plot_axis_for(double low, double high, int wanted);
 
-/* Returns how many ticks an axis has, and the text of tick i appended to out. */
+/* Returns how many ticks an axis has. */
 int sl_plot_n_ticks(const struct sl_plot_axis *a);
-void sl_plot_tick_text(const struct sl_plot_axis *a, int i, struct sl_buf *out);
 
 /* Return where a value lies in pixels. */
 double sl_plot_x(const struct sl_plot *p, double value);

@@ -124,8 +124,8 @@ static void draw_column(const struct sl_synth_request *r, struct sl_board *b, co
     sl_buf_addf(&p->solution, " = %d.", sum);
 }
 
-void sl_stem_arithmetic(const struct sl_synth_request *r, struct sl_board *b, const struct sl_stem_pen *pen,
-                        struct sl_stem_problem *p)
+static void arithmetic(const struct sl_synth_request *r, struct sl_board *b, const struct sl_stem_pen *pen,
+                       struct sl_stem_problem *p)
 {
     struct sl_buf text = SL_BUF_INIT(256);
     int kind = sl_synth_int(r, 0, r->level == 0 ? 1 : 3);
@@ -201,7 +201,7 @@ static sl_status try_problem(const struct sl_synth_request *r, struct sl_synth_s
 {
     static void (*const makers[])(const struct sl_synth_request *, struct sl_board *, const struct sl_stem_pen *,
                                   struct sl_stem_problem *) = {sl_stem_function, sl_stem_geometry, sl_stem_circuit,
-                                                               sl_stem_forces, sl_stem_arithmetic};
+                                                               sl_stem_forces, arithmetic};
     struct sl_stem_pen pen;
     struct sl_board b;
     struct sl_picture picture = {0};

@@ -45,8 +45,6 @@ void sl_stem_circuit(const struct sl_synth_request *r, struct sl_board *b, const
                      struct sl_stem_problem *p);
 void sl_stem_forces(const struct sl_synth_request *r, struct sl_board *b, const struct sl_stem_pen *pen,
                     struct sl_stem_problem *p);
-void sl_stem_arithmetic(const struct sl_synth_request *r, struct sl_board *b, const struct sl_stem_pen *pen,
-                        struct sl_stem_problem *p);
 
 /* Sets a number of what is given. */
 void sl_stem_give(struct sl_stem_problem *p, const char *key, double value);

@@ -13,11 +13,6 @@
 
 enum { MAX_LIST = 256 };
 
-int sl_vocab_count(sl_vocab_kind kind)
-{
-    return sl_vocab_named(kind)->n;
-}
-
 const char *sl_vocab_at(sl_vocab_kind kind, int i)
 {
     return sl_vocab_named(kind)->items[i];

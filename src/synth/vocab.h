@@ -31,11 +31,10 @@ typedef enum sl_vocab_kind {
     SL_N_VOCAB_KINDS
 } sl_vocab_kind;
 
-/* Returns how many a list has, and its i-th. */
-int sl_vocab_count(sl_vocab_kind kind);
+/* Returns the i-th of a list. */
 const char *sl_vocab_at(sl_vocab_kind kind, int i);
 
-/* Fills out with n different words of a list in random order; n is at most sl_vocab_count. */
+/* Fills out with n different words of a list in random order; n is at most its length. */
 void sl_vocab_pick(const struct sl_synth_request *r, sl_vocab_kind kind, int n, const char **out);
 
 /* Appends a word of the script: of the language, made up, or (all scripts) a number. */
