@@ -65,6 +65,7 @@ int sl_cmd_data_make(int argc, char **argv)
          .min = 1,
          .max = 512,
          .integer = &o.processes},
+        {.name = "check", .help = "check every sample against its ground truth before it is written", .flag = &o.check},
         {.name = "seed", .arg = "N", .help = "instead of the recipe's", .min = 0, .max = 9e18, .integer = &o.seed},
     };
     const struct sl_cli_spec spec = {
