@@ -110,7 +110,8 @@ static void paint_marks(const struct sl_puzzle *p, const char *b)
     cairo_set_line_width(cr, cell * sl_synth_real(p->r, 0.06, 0.12));
     cairo_set_line_cap(cr, p->style % 2 ? CAIRO_LINE_CAP_ROUND : CAIRO_LINE_CAP_BUTT);
     for (int i = 0; i < 9; i++) {
-        double x = p->board[0] + (i % 3 + 0.5) * cell, y = p->board[1] + (i / 3 + 0.5) * cell;
+        int row = i / 3;
+        double x = p->board[0] + (i % 3 + 0.5) * cell, y = p->board[1] + (row + 0.5) * cell;
         sl_puzzle_colour(p, b[i] == 'X' ? p->style : p->style + 1);
         cairo_new_path(cr);
         if (b[i] == 'X') {
@@ -264,8 +265,8 @@ static void paint_2048(const struct sl_puzzle *p, const int *b)
 {
     double cell = p->board[2] / 4, gap = cell * 0.05;
     for (int i = 0; i < 16; i++) {
-        double x = p->board[0] + i % 4 * cell, y = p->board[1] + i / 4 * cell;
-        int power = 0;
+        int power = 0, row = i / 4;
+        double x = p->board[0] + i % 4 * cell, y = p->board[1] + row * cell;
         for (int v = b[i]; v > 1; v /= 2) power++;
         double t = power / 11.0;
         if (power)
@@ -441,10 +442,12 @@ static void paint_sudoku(struct sl_puzzle *p, const int *b)
         cairo_rel_line_to(p->paint.cr, p->board[2], 0);
     }
     cairo_stroke(p->paint.cr);
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
+        int row = i / 4;
         if (b[i])
             sl_puzzle_label(p, (const char[2]){(char)('0' + b[i]), 0}, cell * 0.5, p->board[0] + (i % 4 + 0.5) * cell,
-                            p->board[1] + (i / 4 + 0.5) * cell);
+                            p->board[1] + (row + 0.5) * cell);
+    }
 }
 
 /* Cells that follow at once, one after the other, with the reason. */
@@ -473,8 +476,7 @@ static void think_sudoku(struct sl_puzzle *p, const int *given)
 sl_status sl_puzzle_sudoku(struct sl_puzzle *p)
 {
     static const char *const forms[] = {
-        "Fill in this Sudoku with the digits 1 to 4: each once in every row, column and two by two box. Give the four "
-        "rows.",
+        "Fill in this Sudoku: each row, column and two by two box holds 1 to 4 once. Give the four rows.",
         "Complete the 4x4 Sudoku. Write the four rows from the top.",
         "Solve this small Sudoku (1 to 4) and list all rows.",
         "Each row, column and quarter holds 1, 2, 3 and 4. Write down the complete board.", NULL};

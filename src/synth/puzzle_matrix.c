@@ -121,7 +121,8 @@ static void paint_all(const struct sl_puzzle *p, const struct cell *cells, const
     double unit = p->board[2] / 20, size = unit * 4.2;
     double left = p->board[0] + (p->board[2] - 3 * size) / 2, top = p->board[1];
     for (int i = 0; i < 9; i++) {
-        double x = left + i % 3 * size, y = top + i / 3 * size;
+        int row = i / 3;
+        double x = left + i % 3 * size, y = top + row * size;
         frame(p, x, y, size);
         if (i < 8)
             paint_cell(p, &cells[i], x, y, size);

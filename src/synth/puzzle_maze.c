@@ -104,7 +104,8 @@ static void paint_walls(const struct sl_puzzle *p, const struct maze *m)
     cairo_set_line_width(cr, sl_synth_real(p->r, 0.07, 0.16) * cell);
     cairo_set_line_cap(cr, CAIRO_LINE_CAP_ROUND);
     for (int i = 0; i < m->n * m->n; i++) {
-        double x = p->board[0] + i % m->n * cell, y = p->board[1] + i / m->n * cell;
+        int row = i / m->n;
+        double x = p->board[0] + i % m->n * cell, y = p->board[1] + row * cell;
         static const double ends[4][4] = {{0, 0, 1, 0}, {1, 0, 1, 1}, {0, 1, 1, 1}, {0, 0, 0, 1}};
         for (int w = 0; w < 4; w++) {
             if (m->open[i] & 1 << w || (w > SL_RIGHT && step(m, i, w) >= 0)) continue;
@@ -117,8 +118,9 @@ static void paint_walls(const struct sl_puzzle *p, const struct maze *m)
 
 static void mark_cell(const struct sl_puzzle *p, const struct maze *m, int cell, int colour, const char *label)
 {
+    int row = cell / m->n;
     double size = p->board[2] / m->n, x = p->board[0] + (cell % m->n + 0.5) * size,
-           y = p->board[1] + (cell / m->n + 0.5) * size;
+           y = p->board[1] + (row + 0.5) * size;
     sl_puzzle_colour(p, colour);
     if (p->style % 2)
         sl_puzzle_tile(p, x - size * 0.33, y - size * 0.33, size * 0.66, size * 0.66, size * 0.1);

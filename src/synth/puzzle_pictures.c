@@ -143,8 +143,7 @@ sl_status sl_puzzle_spot(struct sl_puzzle *p)
 {
     static const char *const forms[] = {
         "What is different in the second picture? Describe each difference and give its box in the second picture.",
-        "Spot the differences between the two pictures. For each, say what changed and where (box in the second "
-        "picture).",
+        "Spot the differences: say what changed and where, each with its box in the second picture.",
         "Compare both pictures and list all differences with their boxes.",
         "Find every change from the first to the second picture. Text and bounding box for each.", NULL};
     static const int objects[] = {5, 8, 12, 16};
@@ -159,8 +158,8 @@ sl_status sl_puzzle_spot(struct sl_puzzle *p)
         found = alter_some(p->r, &second, n, changes);
     }
     if (!found)
-        return sl_fail(p->err, SL_ERR_ARGUMENT, "no scene of %dx%d pixels has room for differences", first.width,
-                       first.height);
+        return sl_fail(p->err, SL_ERR_ARGUMENT, "no scene of %dx%d pixels has room for differences", side(p->r->width),
+                       side(p->r->height));
     qsort(changes, (size_t)found, sizeof *changes, by_place);
     sl_status status = show_scene(p, &first);
     if (!status) status = show_scene(p, &second);
@@ -205,7 +204,8 @@ static sl_status show_pieces(struct sl_puzzle *p, const struct sl_picture *piece
     cairo_surface_mark_dirty(p->paint.surface);
     double w = (double)pieces->width / k, h = (double)pieces->height / k, size = fmax(12, w * 0.16);
     for (int i = 0; i < k * k; i++) {
-        double x = i % k * w + size * 0.75, y = i / k * h + size * 0.75;
+        int row = i / k;
+        double x = i % k * w + size * 0.75, y = row * h + size * 0.75;
         cairo_set_source_rgb(p->paint.cr, 1, 1, 1);
         sl_puzzle_tile(p, x - size * 0.6, y - size * 0.6, size * 1.2, size * 1.2, size * 0.3);
         cairo_set_source_rgb(p->paint.cr, 0.8, 0, 0);

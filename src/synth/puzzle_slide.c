@@ -50,7 +50,7 @@ struct state {
     struct board b;
     int parent;
     char block;
-    signed char way;
+    int way;
 };
 
 struct search {
@@ -73,7 +73,7 @@ static void add(struct search *s, const struct board *b, int parent, char block,
     for (; s->table[h]; h = (h + 1) % TABLE)
         if (strcmp(s->states[s->table[h] - 1].b.cells, b->cells) == 0) return;
     if (s->n >= MAX_STATES) return;
-    s->states[s->n] = (struct state){.b = *b, .parent = parent, .block = block, .way = (signed char)way};
+    s->states[s->n] = (struct state){.b = *b, .parent = parent, .block = block, .way = way};
     s->table[h] = ++s->n;
 }
 
@@ -112,6 +112,7 @@ static void trace(const struct search *s, int at, struct solution *out)
 /* The shortest solution, one cell a move; n = -1 when there is none among MAX_STATES boards, or no memory. */
 static void solve(const struct board *b, const struct goal *g, struct solution *out)
 {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     struct search s = {.states = malloc(MAX_STATES * sizeof *s.states), .table = calloc(TABLE, sizeof *s.table)};
     out->n = -1;
     if (s.states && s.table) add(&s, b, -1, 0, 0);
@@ -121,7 +122,8 @@ static void solve(const struct board *b, const struct goal *g, struct solution *
             break;
         }
         char last = 0;
-        for (char c = 'A'; c <= 'Z'; c++) {
+        for (const char *name = letters; *name; name++) {
+            const char c = *name;
             if (place(&s.states[i].b, c) < 0) continue;
             for (int w = 0; w < 4; w++) {
                 struct board next = s.states[i].b;
@@ -129,10 +131,10 @@ static void solve(const struct board *b, const struct goal *g, struct solution *
             }
             last = c;
         }
-        for (char c = '1'; c <= '9' && !last; c++)
+        for (const char *name = "12345678"; *name && !last; name++)
             for (int w = 0; w < 4; w++) {
                 struct board next = s.states[i].b;
-                if (slide(&next, c, w)) add(&s, &next, i, c, w);
+                if (slide(&next, *name, w)) add(&s, &next, i, *name, w);
             }
     }
     free(s.states);
@@ -193,7 +195,8 @@ static void paint_block(const struct sl_puzzle *p, const struct board *b, char c
     int first = place(b, c), w = 1, h = 1;
     while (first % b->w + w < b->w && b->cells[first + w] == c) w++;
     while (first + h * b->w < b->w * b->h && b->cells[first + h * b->w] == c) h++;
-    double gap = cell * 0.05, x = p->board[0] + first % b->w * cell, y = p->board[1] + first / b->w * cell;
+    int row = first / b->w;
+    double gap = cell * 0.05, x = p->board[0] + first % b->w * cell, y = p->board[1] + row * cell;
     sl_puzzle_colour(p, c == 'A' ? 0 : 1 + (c + p->style) % 9);
     sl_puzzle_tile(p, x + gap, y + gap, w * cell - 2 * gap, h * cell - 2 * gap, cell * (p->style % 3) * 0.1);
     cairo_set_source_rgb(p->paint.cr, 1, 1, 1);

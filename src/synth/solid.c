@@ -238,7 +238,8 @@ static void shade_pixel(const struct sl_view *v, const struct buffers *b, int x,
     int n = same ? 1 : SAMPLES * SAMPLES;
     for (int k = 0; k < n; k++) {
         size_t i = first + (size_t)(k / SAMPLES) * (size_t)b->w + (size_t)(k % SAMPLES);
-        double along[3], c[3], sx = x + (k % SAMPLES + 0.5) / SAMPLES, sy = y + (k / SAMPLES + 0.5) / SAMPLES;
+        int row = k / SAMPLES;
+        double along[3], c[3], sx = x + (k % SAMPLES + 0.5) / SAMPLES, sy = y + (row + 0.5) / SAMPLES;
         ray_of(v, sx, sy, along);
         if (b->solid[i])
             shade_solid(v, &v->solids[b->solid[i] - 1], along, b->depth[i], c);

@@ -111,9 +111,10 @@ static void drop_copies(struct listing *l)
 /* Length of the path up to the end of its package's folder, "/usr/share/doc/git/". */
 static size_t package_length(const char *path)
 {
-    const char *slash = path;
-    for (int i = 0; i < 4 && slash; i++) slash = strchr(slash + 1, '/');
-    return slash ? (size_t)(slash - path) : strlen(path);
+    size_t n = 0;
+    for (int slashes = 0; path[n]; n++)
+        if (path[n] == '/' && ++slashes == 5) break;
+    return n;
 }
 
 /* Keeps the first few files of each package, so that no package is all that there is; l is sorted by path. */
@@ -183,7 +184,7 @@ static void unwrap(const char *p, size_t n, struct sl_buf *b)
         if (!white) sl_buf_addch(b, p[i]);
         space = white;
     }
-    while (b->len && b->data[b->len - 1] == ' ') b->data[--b->len] = 0;
+    while (b->data && b->len && b->data[b->len - 1] == ' ') b->data[--b->len] = 0;
     sl_buf_addch(b, '\n');
 }
 

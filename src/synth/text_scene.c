@@ -34,6 +34,7 @@ static bool same_name(const struct shape *a, const struct shape *b)
 /* Draws n shapes with names of their own, apart by more than 60 both ways. */
 static void draw(const struct sl_synth_request *r, int n, struct picture *p)
 {
+    SL_CHECK(n >= 2 && n <= MAX_SHAPES);
     p->n = 0;
     while (p->n < n) {
         struct shape *s = &p->shapes[p->n];
@@ -94,6 +95,7 @@ static void list(const struct sl_synth_request *r, const struct picture *p, stru
 
 static void relations(const struct sl_synth_request *r, const struct picture *p, int n, struct sl_buf *b)
 {
+    SL_CHECK(p->n >= 2);
     for (int i = 0; i < n; i++) {
         int at = sl_synth_int(r, 0, p->n - 1), to = (at + sl_synth_int(r, 1, p->n - 1)) % p->n;
         const struct shape *a = &p->shapes[at], *c = &p->shapes[to];
@@ -124,6 +126,7 @@ static void places(const struct picture *p, struct sl_buf *b)
 
 static void ask_relation(const struct sl_synth_request *r, const struct picture *p, struct sl_text_item *item)
 {
+    SL_CHECK(p->n >= 2);
     int at = sl_synth_int(r, 0, p->n - 1), to = (at + sl_synth_int(r, 1, p->n - 1)) % p->n;
     const struct shape *a = &p->shapes[at], *c = &p->shapes[to];
     bool across = sl_synth_chance(r, 0.5), first = sl_synth_chance(r, 0.5);
