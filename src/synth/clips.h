@@ -62,6 +62,8 @@ struct sl_clip_brush {
     const struct sl_clip *clip; /* borrowed */
     cairo_surface_t *ground;    /* owned */
 };
+
+/* Paints the background of a clip, which is borrowed; release with sl_clip_brush_close, which an empty one survives. */
 sl_status sl_clip_brush_open(struct sl_clip_brush *b, const struct sl_clip *c, sl_error *err);
 void sl_clip_brush_close(struct sl_clip_brush *b);
 

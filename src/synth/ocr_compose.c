@@ -206,7 +206,8 @@ static void compose_scene(const struct sl_synth_request *r, struct sl_page *p, s
         if (width < w * 0.82 && height < h * 0.6) {
             int s = sl_page_add_surface(p, (int)width, (int)height);
             struct sl_page_surface *sign = &p->surfaces[s];
-            const double middle[2] = {(i % columns + 0.5) * w, (i / columns + 0.5) * h};
+            int row = i / columns;
+            const double middle[2] = {(i % columns + 0.5) * w, (row + 0.5) * h};
             choose_colours(r, sign, false);
             sign->border = sl_synth_chance(r, 0.3) ? pad * 0.25 : 0;
             sl_page_add_text(p, s, &t, sl_buf_str(&text), pad + 3, pad, 0);

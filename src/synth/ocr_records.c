@@ -145,7 +145,8 @@ void sl_ocr_compose_form(const struct sl_synth_request *r, struct sl_page *p, st
     double step = t.size * (above ? 3.6 : 2.3);
     for (int i = 0; i < d->n; i++) {
         const struct field *f = &fields[order[i]];
-        double x = pad + i % columns * cell, top = y + i / columns * step, left = above ? x + 4 : x + t.size * 8.2;
+        int row = i / columns;
+        double x = pad + i % columns * cell, top = y + row * step, left = above ? x + 4 : x + t.size * 8.2;
         sl_buf_clear(&text);
         field_value(r, f->kind, &text);
         d->names[i] = f->label;
@@ -159,7 +160,8 @@ void sl_ocr_compose_form(const struct sl_synth_request *r, struct sl_page *p, st
         sl_page_add_rule(p, left - 4, line, right, line, 1);
         if (boxes) sl_page_add_rule(p, right, line, right, value_top - 2, 1);
     }
-    p->surfaces[0].height = (int)(y + (d->n + columns - 1) / columns * step + pad);
+    int rows = (d->n + columns - 1) / columns;
+    p->surfaces[0].height = (int)(y + rows * step + pad);
     sl_buf_release(&text);
 }
 

@@ -108,6 +108,8 @@ const struct sl_element *sl_scene_whole(const struct sl_screen_scene *s, int i);
 struct sl_screen_box {
     int x1, y1, x2, y2;
 };
+
+/* Returns the box of the screen's pixels so. */
 struct sl_screen_box sl_screen_box_of(const double box[4], const struct sl_screen *screen);
 
 /* Returns a new JSON array [x1, y1, x2, y2]. */

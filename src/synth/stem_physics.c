@@ -94,7 +94,7 @@ void sl_stem_circuit(const struct sl_synth_request *r, struct sl_board *b, const
     static const char *const current[] = {"What current does the battery deliver, in amperes?",
                                           "Find the total current in A.", "How many amperes flow through the battery?",
                                           "Compute the current out of the battery in amperes.", NULL};
-    int n = r->level == 0 ? 2 : sl_synth_int(r, 2, 3), ohm[3], volt = sl_synth_int(r, 3, 48);
+    int n = r->level == 0 ? 2 : sl_synth_int(r, 2, 3), ohm[3] = {0}, volt = sl_synth_int(r, 3, 48);
     bool all = sl_synth_chance(r, 0.5), first = !all && n == 3 && r->level > 1 && sl_synth_chance(r, 0.6);
     bool ask_current = r->level > 0 && sl_synth_chance(r, 0.5);
     for (int i = 0; i < n; i++) ohm[i] = sl_synth_int(r, 1, 30) * (sl_synth_chance(r, 0.5) ? 2 : 5);

@@ -186,7 +186,7 @@ static void blur(struct sl_picture *p, double sigma, uint8_t *copy)
 
 static uint8_t clip(double x)
 {
-    return x <= 0 ? 0 : x >= 255 ? 255 : (uint8_t)(x + 0.5);
+    return x <= 0 ? 0 : x >= 255 ? 255 : (uint8_t)lrint(x);
 }
 
 /* Light, contrast, moire and noise in one pass: value x gain + offset. */
