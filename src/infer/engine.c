@@ -461,6 +461,10 @@ void sl_engine_count(sl_engine *e, sl_engine_counters *out)
     pthread_mutex_lock(&e->lock);
     *out = e->counters;
     pthread_mutex_unlock(&e->lock);
+    sl_features_counts f = sl_features_count(e->features);
+    out->features_from_memory = f.memory_hits;
+    out->features_from_disk = f.disk_hits;
+    out->feature_bytes = f.bytes;
 }
 
 /* --- driving ---------------------------------------------------------------------------------------------------- */

@@ -92,6 +92,8 @@ typedef struct sl_engine_counters {
     uint64_t requests, refused, cancelled, failed;
     uint64_t steps, prompt_tokens, cached_tokens, completion_tokens;
     uint64_t pictures, pictures_cached, pictures_encoded;
+    uint64_t features_from_memory, features_from_disk;
+    size_t feature_bytes;                /* of pictures now, patches included */
     int pages, pages_free, pages_cached; /* cached: kept for later requests, given up when needed */
     double busy_seconds;
 } sl_engine_counters;

@@ -67,7 +67,8 @@ struct sl_grammar {
 
 /* --- compiling -------------------------------------------------------------------------------------------------- */
 
-sl_status sl_grammar_of(sl_nfa *a, sl_grammar **out, sl_error *err)
+/* Takes the automaton (also on an error) and makes the grammar of it: prunes it and checks that something fits. */
+static sl_status grammar_of(sl_nfa *a, sl_grammar **out, sl_error *err)
 {
     bool something = sl_nfa_prune(a), fits = sl_nfa_ok(a);
     sl_grammar *g = something ? sl_alloc_array(1, sizeof *g) : NULL;
@@ -97,7 +98,7 @@ static void begin(sl_nfa *a, int32_t *from, int32_t *to)
 
 static sl_status finish(sl_nfa *a, sl_status s, sl_grammar **out, sl_error *err)
 {
-    if (s == SL_OK) return sl_grammar_of(a, out, err);
+    if (s == SL_OK) return grammar_of(a, out, err);
     sl_nfa_release(a);
     return s;
 }

@@ -23,7 +23,4 @@ sl_status sl_regex_compile(sl_nfa *a, const char *pattern, size_t n, sl_regex_us
 /* Adds the JSON values that fit a schema between two states. Rules for references are added as they come. */
 sl_status sl_schema_compile(sl_nfa *a, const json_t *schema, int32_t from, int32_t to, sl_error *err);
 
-/* Takes the automaton (also on an error) and makes the grammar of it: prunes it and checks that something fits. */
-sl_status sl_grammar_of(sl_nfa *a, sl_grammar **out, sl_error *err);
-
 #endif

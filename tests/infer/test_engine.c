@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "infer/engine.h"
+#include "tensor/cpu/cpu.h"
 
 #include <pthread.h>
 
@@ -464,6 +465,39 @@ static void test_many_threads_ask_one_engine(void **state)
     sl_engine_free(e);
 }
 
+/* Over a model in memory: after its weights changed and the engine forgot, nothing of the old ones is left. */
+static void test_an_engine_over_a_live_model_forgets(void **state)
+{
+    (void)state;
+    sl_ops *ops = NULL;
+    sl_model *model = NULL;
+    struct sl_tokenizer *tokenizer = NULL;
+    sl_engine *e = NULL;
+    sl_engine_options o;
+    sl_error err = {0};
+    struct talk t;
+    sl_engine_defaults(&o);
+    assert_sl_ok(sl_cpu_ops_default(1, &ops, &err), &err);
+    sl_weight_plan plan = {.ops = ops, .dt = SL_F32};
+    assert_sl_ok(sl_model_open(toy_model_dir(), &plan, &model, &err), &err);
+    assert_sl_ok(sl_tokenizer_load(toy_model_dir(), &tokenizer, &err), &err);
+    assert_sl_ok(sl_engine_over(model, tokenizer, &o, &e, &err), &err);
+    expect(e, TOY_COLOUR, toy_picture_path(0), false, "red");
+    assert_sl_ok(sl_model_init(model, 5, &err), &err);
+    sl_engine_forget(e);
+    talk_init(&t, e, TOY_COLOUR, toy_picture_path(0));
+    t.ask.max_tokens = 8;
+    sl_request *r = answer(e, &t);
+    assert_int_equal(sl_request_result(r)->usage.cached_tokens, 0);
+    assert_false(sl_request_result(r)->pictures[0].cached);
+    assert_string_not_equal(sl_request_result(r)->answer, "red");
+    sl_request_free(r);
+    sl_engine_free(e);
+    sl_model_free(model);
+    sl_tokenizer_free(&tokenizer);
+    sl_cpu_ops_free(ops);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_requests_wait_for_pages),
         cmocka_unit_test(test_events_add_up_to_the_answer_and_stop_strings_never_show),
         cmocka_unit_test(test_placeholders_of_pictures_are_never_chosen),
+        cmocka_unit_test(test_an_engine_over_a_live_model_forgets),
         cmocka_unit_test(test_many_threads_ask_one_engine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
