@@ -11,6 +11,8 @@ failed=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 export SEEDLING_BIN="$build/seedling"
+# Threads that wait by spinning take the processor from those that work, on machines with few of them.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 seconds_since() {
     local us=$((${EPOCHREALTIME/[.,]/} - $1))
