@@ -28,7 +28,9 @@ for t in $(find "$build/tests" -name 'test_*' -type f -executable | sort | grep 
     timeout -k 10 "$limit" "$t" >"$log" 2>&1
     rc=$?
     ok=$(count '^\[       OK \]')
-    skipped=$(count '^\[  SKIPPED \]')
+    # Skipped tests are announced one by one, and again in a list at the end: the list's head has their number.
+    skipped=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s), listed below:$/\1/p' "$log" | paste -sd+)
+    skipped=$((${skipped:-0}))
     # What was announced and neither passed nor was skipped has failed, also when the program died before it ran.
     announced=$(sed -n 's/^\[==========\] Running \([0-9]*\) test(s).*/\1/p' "$log" | paste -sd+)
     announced=$((${announced:-0}))

@@ -282,11 +282,6 @@ const struct sl_name *sl_word_name(const struct sl_synth_request *r)
     return &names[sl_synth_choose(r, COUNT(names))];
 }
 
-const struct sl_adjective *sl_word_adjective_at(int i)
-{
-    return i >= 0 && i < COUNT(adjectives) ? &adjectives[i] : NULL;
-}
-
 const char *sl_word_article(const char *word)
 {
     return strchr("aeiouAEIOU", word[0]) ? "an" : "a";

@@ -51,9 +51,6 @@ const struct sl_adjective *sl_word_adjective(const struct sl_synth_request *r, u
 /* A random name by the request's split. */
 const struct sl_name *sl_word_name(const struct sl_synth_request *r);
 
-/* Adjective i, or NULL past the last. */
-const struct sl_adjective *sl_word_adjective_at(int i);
-
 /* Returns "a" or "an", as word begins. */
 const char *sl_word_article(const char *word);
 

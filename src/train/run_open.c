@@ -66,7 +66,8 @@ static sl_status write_recipe(sl_run_state *r, sl_error *err)
 
 /* --- where the first weights come from ------------------------------------------------------------------------- */
 
-char *sl_run_resolve(const char *path)
+/* Returns the checkpoint folder that path means: itself, or of a run its model or its last checkpoint; owned. */
+static char *resolve_checkpoint(const char *path)
 {
     if (exists_in(path, "config.json")) return sl_strdup(path);
     if (exists_in(path, "model/config.json")) return sl_path_join(path, "model");
@@ -83,7 +84,7 @@ static const char *origin(const sl_train_recipe *r)
 static sl_status load_config(const sl_train_recipe *r, sl_config *out, sl_error *err)
 {
     if (r->model && !sl_dir_exists(r->model)) return sl_config_named(r->model, out, err);
-    char *dir = sl_run_resolve(r->model ? r->model : origin(r));
+    char *dir = resolve_checkpoint(r->model ? r->model : origin(r));
     if (!dir) return no_memory(err);
     sl_status s = sl_config_load(dir, out, err);
     free(dir);
@@ -94,7 +95,7 @@ static sl_status load_tokenizer(sl_run_state *r, sl_error *err)
 {
     const sl_train_recipe *p = r->recipe;
     char *path =
-        p->tokenizer ? sl_strdup(p->tokenizer) : sl_run_resolve(p->init_model ? p->init_model : p->init_decoder);
+        p->tokenizer ? sl_strdup(p->tokenizer) : resolve_checkpoint(p->init_model ? p->init_model : p->init_decoder);
     if (!path) return no_memory(err);
     sl_status s = sl_tokenizer_load(path, &r->tokenizer, err);
     free(path);
@@ -118,7 +119,7 @@ static sl_status fit_config(const sl_run_state *r, sl_config *c, sl_error *err)
         return sl_fail(err, SL_ERR_ARGUMENT, "the tokenizer has %d tokens, the model %d", size, c->decoder.vocab);
     if (r->recipe->router_aux_loss >= 0) c->decoder.aux_loss_coef = (float)r->recipe->router_aux_loss;
     if (r->recipe->lora.rank) {
-        char *base = sl_run_resolve(r->recipe->init_model), *absolute = base ? realpath(base, NULL) : NULL;
+        char *base = resolve_checkpoint(r->recipe->init_model), *absolute = base ? realpath(base, NULL) : NULL;
         c->lora = r->recipe->lora;
         int n = absolute ? snprintf(c->lora.base, sizeof c->lora.base, "%s", absolute) : -1;
         free(base);
@@ -135,7 +136,7 @@ static sl_status fit_config(const sl_run_state *r, sl_config *c, sl_error *err)
 static sl_status load_from(sl_run_state *r, const char *from, unsigned modules, sl_error *err)
 {
     unsigned exist = r->trainer->model->plan.modules ? r->trainer->model->plan.modules : SL_TRAIN_ALL, loaded = 0;
-    char *dir = from ? sl_run_resolve(from) : NULL;
+    char *dir = from ? resolve_checkpoint(from) : NULL;
     if (!from) return SL_OK;
     if (!dir) return no_memory(err);
     sl_status s = sl_model_load(r->trainer->model, dir, modules & exist, &loaded, err);

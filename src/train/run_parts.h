@@ -64,9 +64,6 @@ void sl_run_close(sl_run_state *r);
 /* Opens data: the training data from positions (or NULL), or the held-out data, once through in order. */
 sl_status sl_run_open_data(sl_run_state *r, bool held_out, const json_t *positions, sl_feed **out, sl_error *err);
 
-/* Returns the checkpoint folder that path means: itself, or of a run its model or its last checkpoint; owned. */
-char *sl_run_resolve(const char *path);
-
 /* Part of the run that is over, 0 to 1, before this step; and what this step takes, given the samples in it. */
 double sl_run_progress(const sl_run_state *r, int64_t samples, double *one);
 

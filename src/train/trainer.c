@@ -35,7 +35,8 @@ void sl_trainer_defaults(sl_trainer_options *o)
     for (int i = 0; i < SL_N_MODULES; i++) o->lr_scale[i] = 1.0f;
 }
 
-int64_t sl_trainer_block(const sl_trainer *t, const sl_weight_row *r, int64_t *first)
+/* Returns how many elements of row r this rank keeps moments of, and in *first the number of the first of them. */
+static int64_t block_of_rank(const sl_trainer *t, const sl_weight_row *r, int64_t *first)
 {
     int64_t starts[MAX_RANKS + 1], n = sl_weight_row_numel(r);
     int rank = comm_of(t) ? comm_of(t)->rank : 0;
@@ -58,7 +59,7 @@ static size_t moments_bytes(const sl_trainer *t)
     for (int i = 0; i < t->model->weights.n_rows; i++) {
         int64_t first;
         const sl_weight_row *r = &t->model->weights.rows[i];
-        if (r->w.grad) total += 2 * (size_t)sl_trainer_block(t, r, &first) * sizeof(float);
+        if (r->w.grad) total += 2 * (size_t)block_of_rank(t, r, &first) * sizeof(float);
     }
     return total;
 }
@@ -154,7 +155,7 @@ void sl_trainer_reduce(sl_trainer *t, sl_step *out)
     for (int i = 0; i < t->model->weights.n_rows; i++) {
         const sl_weight_row *r = &t->model->weights.rows[i];
         if (!r->w.grad) continue;
-        int64_t first, n = sl_trainer_block(t, r, &first);
+        int64_t first, n = block_of_rank(t, r, &first);
         reduce_row(t, r);
         if (n) squares += ops->sum_squares(ops, n, r->w.grad + first);
     }
@@ -185,7 +186,7 @@ static void step_rows(sl_trainer *t, const sl_ops *ops, sl_adamw p, float lr)
     for (int i = 0; i < t->model->weights.n_rows; i++) {
         sl_weight_row *r = &t->model->weights.rows[i];
         if (!r->w.grad) continue;
-        int64_t first, n = sl_trainer_block(t, r, &first);
+        int64_t first, n = block_of_rank(t, r, &first);
         p.weight_decay = r->decay ? decay : 0.0f;
         p.lr = lr * t->options.lr_scale[r->module];
         if (n) ops->adamw(ops, n, (float *)r->w.value + first, r->w.grad + first, m, m + n, &p);
@@ -241,7 +242,7 @@ void sl_trainer_get_moments(const sl_trainer *t, float *m, float *v)
     for (int i = 0; i < t->model->weights.n_rows; i++) {
         const sl_weight_row *r = &t->model->weights.rows[i];
         if (!r->w.grad) continue;
-        int64_t starts[MAX_RANKS + 1], first, n = sl_trainer_block(t, r, &first), numel = sl_weight_row_numel(r);
+        int64_t starts[MAX_RANKS + 1], first, n = block_of_rank(t, r, &first), numel = sl_weight_row_numel(r);
         sl_comm_split(numel, n_ranks(t), starts);
         if (n_ranks(t) > 1) {
             comm_of(t)->gather(comm_of(t), own, m, starts);
@@ -261,7 +262,7 @@ void sl_trainer_set_moments(sl_trainer *t, const float *m, const float *v)
     for (int i = 0; i < t->model->weights.n_rows; i++) {
         const sl_weight_row *r = &t->model->weights.rows[i];
         if (!r->w.grad) continue;
-        int64_t first, n = sl_trainer_block(t, r, &first), numel = sl_weight_row_numel(r);
+        int64_t first, n = block_of_rank(t, r, &first), numel = sl_weight_row_numel(r);
         memcpy(own, m + first, (size_t)n * sizeof *m);
         memcpy(own + n, v + first, (size_t)n * sizeof *v);
         own += 2 * n;

@@ -80,9 +80,6 @@ sl_status sl_trainer_accumulate(sl_trainer *t, const sl_batch *b, double *loss, 
 /* Reduce, then apply, or skip when there is nothing finite to apply; *grad_norm (or NULL) is the norm. */
 sl_status sl_trainer_update(sl_trainer *t, float lr, double *grad_norm, sl_error *err);
 
-/* Returns how many elements of row r this rank keeps moments of, and in *first the number of the first of them. */
-int64_t sl_trainer_block(const sl_trainer *t, const sl_weight_row *r, int64_t *first);
-
 /* Copies the moments of all ranks (each (numel of the trained rows), table order) into m and v of rank 0 (NULL
  * elsewhere) or out of every rank's. Collectives: both are called by all ranks. */
 void sl_trainer_get_moments(const sl_trainer *t, float *m, float *v);
