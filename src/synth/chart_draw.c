@@ -92,9 +92,12 @@ static void draw_legend(struct sl_board *b, const struct sl_chart *c, const stru
     int columns = (int)fmax(1, floor((area[2] - area[0]) / entry));
     if (columns > c->n_series) columns = c->n_series;
     double x = (area[0] + area[2] - columns * entry) / 2;
-    for (int s = 0; s < c->n_series; s++)
-        draw_entry(b, c, look, s, x + s % columns * entry, area[1] + step * (s / columns + 0.5));
-    area[1] += step * ((c->n_series + columns - 1) / columns) + PAD * 0.6;
+    for (int s = 0; s < c->n_series; s++) {
+        int row = s / columns;
+        draw_entry(b, c, look, s, x + s % columns * entry, area[1] + step * (row + 0.5));
+    }
+    int rows = (c->n_series + columns - 1) / columns;
+    area[1] += step * rows + PAD * 0.6;
 }
 
 /* The titles of both axes; area shrinks by them. */

@@ -287,7 +287,7 @@ static sl_status compare(const struct sl_picture *alone, const double (*q)[2], i
 
 static sl_status validate_line(const struct sl_page *p, int i, const json_t *promised, sl_error *err)
 {
-    double q[SL_PAGE_POLYGON][2];
+    double q[SL_PAGE_POLYGON][2] = {{0}};
     struct sl_picture alone = {0};
     int n = (int)json_array_size(promised) / 2;
     if (n < 3 || n > SL_PAGE_POLYGON) return sl_fail(err, SL_ERR_FORMAT, "line %d has %d corners", i, n);

@@ -43,7 +43,7 @@ static const struct {
 
 static void invent_column(const struct sl_synth_request *r, struct sl_table *t, int c, const struct column *k)
 {
-    const char *words[SL_TABLE_MAX_ROWS];
+    const char *words[SL_TABLE_MAX_ROWS] = {NULL};
     t->heads[c] = k->head;
     t->numeric[c] = k->low < k->high;
     t->decimals[c] = k->decimals;
