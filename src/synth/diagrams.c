@@ -281,11 +281,13 @@ static sl_status make_diagram(void *state, const struct sl_synth_request *r, str
 {
     (void)state;
     for (int i = 0; i < ATTEMPTS; i++) {
+        struct sl_synth_request easier = *r; /* into a small picture only small diagrams go */
         struct sl_diagram d;
         struct sl_picture picture = {0};
         bool fits;
-        sl_diagram_invent(r, &d);
-        sl_status status = sl_diagram_draw(r, &d, &picture, &fits, err);
+        if (r->width && i > ATTEMPTS / 4) easier.level = r->level * (ATTEMPTS - i) / ATTEMPTS;
+        sl_diagram_invent(&easier, &d);
+        sl_status status = sl_diagram_draw(&easier, &d, &picture, &fits, err);
         if (status) return status;
         if (!fits) continue;
         bool png = sl_synth_chance(r, 0.3);

@@ -51,7 +51,7 @@ static const struct style styles[] = {
      true},
 };
 
-enum { N_STYLES = sizeof styles / sizeof *styles };
+enum { N_STYLES = sizeof styles / sizeof *styles, SMALLEST = 8, LARGEST = 1500 /* pixels: letters, sides */ };
 
 /* Places of one drawing: a node's middle is origin + column x step_x, row x step_y. */
 struct layout {
@@ -166,9 +166,8 @@ static void draw_tree_links(struct sl_board *b, const struct style *st, const st
     }
 }
 
-/* Box and grid sizes from the widest text; returns the size of the picture. */
-static void lay_out(const struct sl_synth_request *r, const struct sl_board *b, const struct sl_diagram *d,
-                    struct layout *l, double size[2])
+/* Box and grid sizes from the widest text; size becomes that of the picture. */
+static void lay_out(const struct sl_board *b, const struct sl_diagram *d, struct layout *l, double size[2])
 {
     double widest = 0, w, h, columns = 0, rows = 0;
     for (int i = 0; i < d->n_nodes; i++) {
@@ -180,7 +179,6 @@ static void lay_out(const struct sl_synth_request *r, const struct sl_board *b, 
     }
     l->w = widest + l->size * 1.4;
     l->h = l->size * (d->tree ? 1.9 : 2.5);
-    l->lying = d->tree && sl_synth_chance(r, 0.5);
     double across = l->lying ? rows : columns, down = l->lying ? columns : rows;
     l->step_x = l->w * (l->lying ? 1 : d->tree ? 1.1 : 1.3) + (l->lying ? l->size * 3 : l->size);
     l->step_y = l->h * (d->tree ? 1.15 : 1.5) + l->size * (l->lying ? 0.3 : 1.5);
@@ -188,6 +186,24 @@ static void lay_out(const struct sl_synth_request *r, const struct sl_board *b, 
     l->origin_y = l->h * 0.7 + l->size;
     size[0] = 2 * l->origin_x + across * l->step_x;
     size[1] = 2 * l->origin_y + down * l->step_y;
+}
+
+/* Lays out in the middle of the size asked for, if any, with smaller letters where they must be; false: too small. */
+static bool lay_out_for(const struct sl_synth_request *r, const struct sl_board *b, const struct sl_diagram *d,
+                        struct layout *l, double size[2])
+{
+    l->lying = d->tree && sl_synth_chance(r, 0.5);
+    lay_out(b, d, l, size);
+    double share = fmin(r->width ? r->width / size[0] : 1, r->height ? r->height / size[1] : 1);
+    if (share < 1) {
+        l->size *= share * 0.99;
+        lay_out(b, d, l, size);
+    }
+    if (r->width) l->origin_x += (r->width - size[0]) / 2;
+    if (r->height) l->origin_y += (r->height - size[1]) / 2;
+    if (r->width) size[0] = r->width;
+    if (r->height) size[1] = r->height;
+    return l->size >= SMALLEST && size[0] <= LARGEST && size[1] <= LARGEST;
 }
 
 sl_status sl_diagram_draw(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_picture *out,
@@ -201,11 +217,10 @@ sl_status sl_diagram_draw(const struct sl_synth_request *r, const struct sl_diag
     *fits = false;
     sl_status status = sl_board_open(&b, 1, 1, st->paper, font, err);
     if (status) return status;
-    lay_out(r, &b, d, &l, size);
+    bool possible = lay_out_for(r, &b, d, &l, size);
     sl_board_abandon(&b);
-    if (size[0] > 1500 || size[1] > 1500) return SL_OK;
-    status = sl_board_open(&b, r->width ? r->width : (int)size[0], r->height ? r->height : (int)size[1], st->paper,
-                           font, err);
+    if (!possible) return SL_OK;
+    status = sl_board_open(&b, (int)size[0], (int)size[1], st->paper, font, err);
     if (status) return status;
     if (d->tree)
         draw_tree_links(&b, st, &l, d);

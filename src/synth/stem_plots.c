@@ -243,13 +243,13 @@ static void angle_problem(const struct sl_synth_request *r, struct sl_board *b, 
     static const char *const phrases[] = {
         "How large is the angle marked with a question mark, in degrees?", "Find the missing angle in degrees.",
         "What is the unknown angle of the triangle?", "Work out the angle marked ?, in degrees.", NULL};
-    int a = sl_synth_int(r, 32, 80), c = sl_synth_int(r, 32, 144 - a), rest = 180 - a - c;
+    int a = sl_synth_int(r, 32, 80), c = sl_synth_int(r, 32, 144 - a);
+    if (c == 90) c = 89; /* whose tangent the third corner needs */
+    int rest = 180 - a - c;
     double ta = tan(a * M_PI / 180), tc = tan(c * M_PI / 180), h = ta * tc / (ta + tc);
-    if (a == 90 || c == 90) ta = 0;
     double q[3][2] = {{0, 0}, {1, 0}, {h / ta, -h}};
     char text[32];
     fit_polygon(r, b, pen, q, 3, true);
-    if (a == 90 || c == 90 || rest < 30) b->crowded = true;
     text_of(a, "°", text);
     label_corner(b, pen, (const double(*)[2])q, 3, 0, text);
     text_of(c, "°", text);

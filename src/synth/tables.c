@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ATTEMPTS = 100 };
+enum { ATTEMPTS = 100, SMALLEST = 8, LARGEST = 1400 /* pixels: letters, width */ };
 
 static const char *const tasks[SL_N_TABLE_TASKS] = {"html", "markdown", "latex", "cell", "row", "aggregate"};
 
@@ -119,6 +119,17 @@ static double measure(const struct sl_board *b, const struct sl_table *t, struct
     return g->x[t->n_columns] + g->pad * 2;
 }
 
+/* Everything from the size of the letters: padding and rows are multiples of it. size becomes the picture's. */
+static void lay_out(const struct sl_board *b, const struct sl_table *t, struct grid *g, double pad, double row,
+                    double size[2])
+{
+    g->pad = g->size * pad;
+    g->row = g->size * row;
+    g->top = g->pad * 2;
+    size[0] = measure(b, t, g);
+    size[1] = 2 * g->top + g->row * (t->n_rows + 1);
+}
+
 static void fill_box(struct sl_board *b, const double colour[3], double x1, double y1, double x2, double y2)
 {
     sl_board_colour(b, colour);
@@ -164,16 +175,19 @@ static sl_status draw(const struct sl_synth_request *r, const struct sl_table *t
     struct grid g = {.size = sl_synth_real(r, 16 - 3 * r->level, 20 - 3.5 * r->level)};
     struct sl_board b;
     bool align_right = sl_synth_chance(r, 0.6);
-    g.pad = g.size * sl_synth_real(r, 0.5, 1.1);
-    g.row = g.size * sl_synth_real(r, 1.6, 2.3);
-    g.top = g.pad * 2;
+    double pad = sl_synth_real(r, 0.5, 1.1), row = sl_synth_real(r, 1.6, 2.3), size[2];
     *fits = false;
     sl_status status = sl_board_open(&b, 1, 1, st->paper, font, err);
     if (status) return status;
-    double width = measure(&b, t, &g), height = 2 * g.top + g.row * (t->n_rows + 1);
+    lay_out(&b, t, &g, pad, row, size);
+    double share = fmin(r->width ? r->width / size[0] : 1, r->height ? r->height / size[1] : 1);
+    if (share < 1) { /* smaller letters where a size is asked for */
+        g.size *= share * 0.99;
+        lay_out(&b, t, &g, pad, row, size);
+    }
     sl_board_abandon(&b);
-    int w = r->width ? r->width : (int)ceil(width), h = r->height ? r->height : (int)ceil(height);
-    if (width > 1400) return SL_OK;
+    if (g.size < SMALLEST || size[0] > LARGEST) return SL_OK;
+    int w = r->width ? r->width : (int)ceil(size[0]), h = r->height ? r->height : (int)ceil(size[1]);
     status = sl_board_open(&b, w, h, st->paper, font, err);
     if (status) return status;
     if (st->fill_head) fill_box(&b, st->head, g.x[0], g.top, g.x[t->n_columns], g.top + g.row);
@@ -191,11 +205,13 @@ static sl_status make_table(void *state, const struct sl_synth_request *r, struc
 {
     (void)state;
     for (int i = 0; i < ATTEMPTS; i++) {
+        struct sl_synth_request easier = *r; /* into a small picture only small tables go */
         struct sl_table t;
         struct sl_picture picture = {0};
         bool fits;
-        sl_table_invent(r, &t);
-        sl_status status = draw(r, &t, &picture, &fits, err);
+        if (r->width && i > ATTEMPTS / 4) easier.level = r->level * (ATTEMPTS - i) / ATTEMPTS;
+        sl_table_invent(&easier, &t);
+        sl_status status = draw(&easier, &t, &picture, &fits, err);
         if (status) return status;
         if (!fits) continue;
         bool png = sl_synth_chance(r, 0.3);

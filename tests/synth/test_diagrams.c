@@ -12,6 +12,20 @@ static void test_every_task_is_answered(void **state)
     family_run(&sl_family_diagrams, 8, NULL);
 }
 
+static void test_a_size_asked_for_is_met(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 24; i++) {
+        struct sl_synth_sample s;
+        struct sl_synth_request r = {
+            .task = i % sl_family_diagrams.n_tasks, .level = i % 3, .width = 336, .height = 336};
+        family_make(&sl_family_diagrams, &r, 500 + (uint64_t)i, &s);
+        assert_int_equal(s.media[0].width, 336);
+        assert_int_equal(s.media[0].height, 336);
+        sl_synth_sample_release(&s);
+    }
+}
+
 static void test_same_seed_same_diagram(void **state)
 {
     (void)state;
@@ -104,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_is_answered),
+        cmocka_unit_test(test_a_size_asked_for_is_met),
         cmocka_unit_test(test_same_seed_same_diagram),
         cmocka_unit_test(test_answers_follow_from_the_links),
     };

@@ -14,6 +14,19 @@ static void test_every_task_is_answered(void **state)
     family_run(&sl_family_tables, 6, NULL);
 }
 
+static void test_a_size_asked_for_is_met(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 24; i++) {
+        struct sl_synth_sample s;
+        struct sl_synth_request r = {.task = i % sl_family_tables.n_tasks, .level = i % 3, .width = 336, .height = 336};
+        family_make(&sl_family_tables, &r, 500 + (uint64_t)i, &s);
+        assert_int_equal(s.media[0].width, 336);
+        assert_int_equal(s.media[0].height, 336);
+        sl_synth_sample_release(&s);
+    }
+}
+
 static void test_same_seed_same_table(void **state)
 {
     (void)state;
@@ -100,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_task_is_answered),
+        cmocka_unit_test(test_a_size_asked_for_is_met),
         cmocka_unit_test(test_same_seed_same_table),
         cmocka_unit_test(test_sums_and_extremes_follow_from_the_cells),
     };
