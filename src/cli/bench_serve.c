@@ -152,7 +152,7 @@ static void ask(struct client *c, CURL *curl, int question)
 {
     struct sl_buf body = SL_BUF_INIT(1 << 16);
     struct sl_rng rng;
-    sl_rng_init(&rng, (uint64_t)c->round, (uint64_t)(c->number * QUESTIONS + question));
+    sl_rng_init(&rng, (uint64_t)c->round, (uint64_t)c->number * QUESTIONS + (uint64_t)question);
     sl_buf_addf(&body,
                 "{\"stream\":true,\"temperature\":1,\"seed\":%d,\"max_tokens\":%d,\"logprobs\":true,"
                 "\"thinking\":{\"type\":\"disabled\"},\"logit_bias\":{\"%d\":-100},"
