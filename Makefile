@@ -108,8 +108,8 @@ $(B)/examples/%: examples/%.c include/seedling.h $(B)/libseedling.a
 	$(call say,LINK) $(CC) $(CPPFLAGS) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $< $(B)/libseedling.a $(LIBS)
 $(B)/obj/tests/%.o: CPPFLAGS += -Itests
 
-test: all $(TESTS) $(FUZZ) $(EXAMPLES) ## all fast tests, fuzz corpora included (SAN=1: under ASan and UBSan)
-	scripts/run-tests.sh $(B)
+test: all $(TESTS) $(FUZZ) $(EXAMPLES) ## all fast tests, fuzz corpora included (SAN=1: under ASan and UBSan; MATCH=PATTERN: some)
+	scripts/run-tests.sh $(B) $(MATCH)
 
 test-long: all $(TESTS) $(FUZZ) $(EXAMPLES) ## the slow tests too
 	SEEDLING_TEST_LONG=1 scripts/run-tests.sh $(B)
