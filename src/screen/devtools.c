@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Bytes of one message from the browser: a picture of 16 megapixels as base64 text fits. */
@@ -56,7 +57,7 @@ static sl_status take_in(struct sl_devtools *d)
 /* Writes up to n bytes; *done grows by what went. */
 static sl_status give_out(struct sl_devtools *d, const char *bytes, size_t n, size_t *done)
 {
-    ssize_t wrote = write(d->to, bytes, n);
+    ssize_t wrote = send(d->to, bytes, n, MSG_NOSIGNAL);
     if (wrote >= 0)
         *done += (size_t)wrote;
     else if (errno != EAGAIN && errno != EINTR)

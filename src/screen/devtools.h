@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 struct sl_devtools {
-    int to, from;     /* borrowed descriptors, non-blocking */
+    int to, from;     /* borrowed descriptors, non-blocking; `to` is a socket */
     double timeout;   /* seconds that a call may take */
     int last_id;      /* of the calls so far */
     struct sl_buf in; /* what was read and not yet taken */

@@ -14,6 +14,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,12 +129,13 @@ static int spawn(pid_t *pid, const char *program, char *const *argv, int in, int
     return failed;
 }
 
-/* Opens a pipe whose ends are above 9, out of the way of the child's 3 and 4. */
-static bool high_pipe(int ends[2])
+/* Opens a pair of sockets, which to the child are pipes, but can be written without a signal when it has ended. Both
+ * are above 9, out of the way of the child's 3 and 4. */
+static bool high_pair(int ends[2])
 {
     int low[2];
     ends[0] = ends[1] = -1;
-    if (pipe2(low, O_CLOEXEC) != 0) return false;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, low) != 0) return false;
     for (int i = 0; i < 2; i++) {
         ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, 10);
         close(low[i]);
@@ -146,7 +148,7 @@ sl_status sl_child_start(struct sl_child *c, const char *program, char *const *a
     int down[2], up[2] = {-1, -1};
     *c = (struct sl_child){.to = -1, .from = -1, .folder = folder};
     sl_status status = SL_OK;
-    if (!high_pipe(down) || !high_pipe(up)) {
+    if (!high_pair(down) || !high_pair(up)) {
         status = sl_fail(err, SL_ERR_IO, "cannot make pipes to %s: %s", program, strerror(errno));
     } else {
         int failed = spawn(&c->pid, program, argv, down[0], up[1]);
