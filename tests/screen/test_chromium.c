@@ -368,7 +368,7 @@ static void ends_badly(int number, double timeout, const char *words)
     assert_non_null(strstr(err.message, words));
     assert_int_equal(sl_browser_show(b, "x", 1, &err), SL_ERR_IO); /* and so does every later one, at once */
     sl_browser_free(&b);
-    assert_true(sl_clock_seconds() - start < 5);
+    assert_true(sl_clock_seconds() - start < 12); /* and not what a hang might take */
     assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
     assert_int_equal(alive_in_group(pid), 0);
     assert_int_equal(stat(folder, &st), -1);
@@ -418,7 +418,9 @@ static void programs_that_are_no_browser_fail_soon(void **state)
         const char *path = test_temp_path("no-browser");
         test_write_file(path, cases[i].script, strlen(cases[i].script));
         assert_int_equal(chmod(path, 0755), 0);
-        struct sl_browser_options o = {.program = path, .start_timeout = 0.5, .timeout = 0.5};
+        /* Only the one that says nothing is waited for; the others may be slow on a busy machine. */
+        double timeout = strcmp(cases[i].words, "time limit") == 0 ? 0.5 : 10;
+        struct sl_browser_options o = {.program = path, .start_timeout = timeout, .timeout = timeout};
         assert_true(sl_browser_start(&b, &o, &err) != SL_OK);
         assert_null(b);
         if (!strstr(err.message, cases[i].words)) fail_msg("'%s' lacks '%s'", err.message, cases[i].words);
