@@ -370,6 +370,7 @@ static void ends_badly(int number, double timeout, const char *words)
     sl_browser_free(&b);
     assert_true(sl_clock_seconds() - start < 12); /* and not what a hang might take */
     assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+    for (int i = 0; i < 200 && alive_in_group(pid) > 0; i++) usleep(10000); /* dying takes the system a moment */
     assert_int_equal(alive_in_group(pid), 0);
     assert_int_equal(stat(folder, &st), -1);
 }
