@@ -145,6 +145,16 @@ static sl_status go_back(struct sl_browser *b, sl_error *err)
     return sl_browser_call(b, "Page.navigateToHistoryEntry", json_pack("{s:o}", "entryId", id), NULL, err);
 }
 
+/* A wheel moves what is shown before the page itself knows: a frame, which a picture forces, brings the two together.
+ */
+static sl_status scroll(struct sl_browser *b, const struct sl_input *in, sl_error *err)
+{
+    sl_status status = mouse(b, "mouseWheel", in, "none", err);
+    if (status) return status;
+    return sl_browser_call(b, "Page.captureScreenshot", json_pack("{s:s, s:i}", "format", "jpeg", "quality", 1), NULL,
+                           err);
+}
+
 sl_status sl_browser_input(void *self, const struct sl_input *in, sl_error *err)
 {
     struct sl_browser *b = self;
@@ -156,7 +166,7 @@ sl_status sl_browser_input(void *self, const struct sl_input *in, sl_error *err)
     case SL_INPUT_LIFT:
         return press(b, in, false, err);
     case SL_INPUT_SCROLL:
-        return mouse(b, "mouseWheel", in, "none", err);
+        return scroll(b, in, err);
     case SL_INPUT_KEYS:
         return press_keys(b, in->text, in->n, err);
     case SL_INPUT_TEXT:
