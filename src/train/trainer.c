@@ -248,6 +248,7 @@ void sl_trainer_get_moments(const sl_trainer *t, float *m, float *v)
             comm_of(t)->gather(comm_of(t), own, m, starts);
             comm_of(t)->gather(comm_of(t), own + n, v, starts);
         } else {
+            SL_CHECK(m && v);
             memcpy(m, own, (size_t)n * sizeof *m);
             memcpy(v, own + n, (size_t)n * sizeof *v);
         }
