@@ -3,10 +3,12 @@
  */
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/data.h"
 #include "text/bpe_train.h"
 #include "text/byte_level.h"
 #include "text/tokenizer.h"
@@ -45,6 +47,54 @@ static void show_progress(void *user, const char *phase, double done, double tot
     }
 }
 
+/* Whether a path is data to read by samples, not a text to read as it is. */
+static bool is_dataset(const char *path)
+{
+    static const char *const endings[] = {".tar", ".tar.gz", ".tar.zst", ".tgz", ".jsonl", ".ndjson", ".tsv"};
+    size_t n = strlen(path);
+    bool found = sl_dir_exists(path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t k = strlen(endings[i]);
+        found = found || (n > k && strcmp(path + n - k, endings[i]) == 0);
+    }
+    return found;
+}
+
+/* Counts what is said in a sample. */
+static sl_status add_sample(struct sl_bpe_trainer *trainer, const struct sl_sample *sample, sl_error *err)
+{
+    sl_status status = SL_OK;
+    for (int i = 0; i < sample->n_messages; i++) {
+        const struct sl_sample_message *m = &sample->messages[i];
+        for (int k = 0; !status && k < m->n_parts; k++)
+            if (m->parts[k].text) status = sl_bpe_trainer_add(trainer, m->parts[k].text, m->parts[k].n_text, err);
+    }
+    return status;
+}
+
+/* Counts the texts of a dataset, once through. */
+static sl_status add_dataset(struct sl_bpe_trainer *trainer, const char *path, sl_error *err)
+{
+    struct sl_skipped *skipped = NULL;
+    struct sl_mixture *m = NULL;
+    struct sl_sample sample;
+    struct sl_data_limits limits;
+    bool drawn = true;
+    sl_data_limits_defaults(&limits);
+    sl_sample_init(&sample, limits.max_sample_bytes);
+    sl_status status = sl_skipped_open(NULL, 0, &skipped, err);
+    if (!status) status = sl_cli_data_open(path, 0, false, false, skipped, &m, err);
+    while (!status) {
+        status = sl_mixture_next(m, &sample, &drawn, err);
+        if (status || !drawn) break;
+        status = add_sample(trainer, &sample, err);
+        sl_sample_release(&sample);
+    }
+    sl_mixture_close(&m);
+    sl_skipped_close(&skipped, NULL);
+    return status;
+}
+
 static sl_status train(const struct sl_bpe_train_options *options, const struct sl_cli_args *files, const char *out,
                        sl_error *err)
 {
@@ -52,7 +102,9 @@ static sl_status train(const struct sl_bpe_train_options *options, const struct 
     struct sl_tokenizer *t = NULL;
     double start = sl_clock_seconds();
     sl_status status = sl_bpe_trainer_new(options, &trainer, err);
-    for (int i = 0; !status && i < files->n; i++) status = sl_bpe_trainer_add_file(trainer, files->items[i], err);
+    for (int i = 0; !status && i < files->n; i++)
+        status = is_dataset(files->items[i]) ? add_dataset(trainer, files->items[i], err)
+                                             : sl_bpe_trainer_add_file(trainer, files->items[i], err);
     if (!status) status = sl_bpe_trainer_finish(trainer, &t, err);
     if (!status) status = sl_tokenizer_save(t, out, err);
     if (!status) {
@@ -90,10 +142,13 @@ static int cmd_train(int argc, char **argv)
     };
     const struct sl_cli_spec spec = {
         .name = "tokenizer train",
-        .args = "FILE...",
-        .about = "Learns a byte-level BPE vocabulary from text files and writes it as a Hugging Face tokenizer.json.\n"
-                 "The same text always gives the same file. The last 32 ids are Seedling's special tokens.",
-        .example = "seedling tokenizer train --vocab 16384 --out tokenizer.json books.txt code.txt",
+        .args = "FILE|DIR...",
+        .about =
+            "Learns a byte-level BPE vocabulary and writes it as a Hugging Face tokenizer.json. Of datasets (folders,\n"
+            "tar shards, .jsonl, .tsv) what is said in the samples is read, of other files all as text.\n"
+            "The same text always gives the same file. The last 32 ids are Seedling's special tokens.",
+        .example = "seedling tokenizer train --vocab 16384 --out tokenizer.json books.txt code.txt\n"
+                   "seedling tokenizer train data/nano --out data/nano/tokenizer.json",
         .min_args = 1,
         .max_args = INT_MAX,
         .options = options,

@@ -102,7 +102,25 @@ static sl_status load_tokenizer(sl_run_state *r, sl_error *err)
     return s;
 }
 
-/* Sets the ids of special tokens, and a new model's vocabulary, from the tokenizer. */
+/* Puts the size of the vocabulary into *out: that of the decoder it starts from, of a new one the tokenizer's. */
+static sl_status find_vocabulary(const sl_run_state *r, int32_t *out, sl_error *err)
+{
+    const char *from = r->recipe->init_decoder ? r->recipe->init_decoder : r->recipe->init_model;
+    sl_config c;
+    *out = sl_tokenizer_vocab_size(r->tokenizer);
+    if (!from) return SL_OK;
+    char *dir = resolve_checkpoint(from);
+    if (!dir) return no_memory(err);
+    sl_status s = sl_config_load(dir, &c, err);
+    free(dir);
+    if (s) return s;
+    if (c.decoder.vocab < *out)
+        return sl_fail(err, SL_ERR_ARGUMENT, "the tokenizer has %d tokens, the model %d", *out, c.decoder.vocab);
+    *out = c.decoder.vocab;
+    return SL_OK;
+}
+
+/* Sets the ids of special tokens, and the vocabulary, from the tokenizer and what the run starts from. */
 static sl_status fit_config(const sl_run_state *r, sl_config *c, sl_error *err)
 {
     static const enum sl_special which[] = {SL_SPECIAL_IMAGE_START, SL_SPECIAL_IMAGE_PATCH, SL_SPECIAL_IMAGE_END,
@@ -113,10 +131,10 @@ static sl_status fit_config(const sl_run_state *r, sl_config *c, sl_error *err)
         if (*ids[i] < 0)
             return sl_fail(err, SL_ERR_FORMAT, "the tokenizer lacks the token %s", sl_special_token_at(which[i])->text);
     }
-    int32_t size = sl_tokenizer_vocab_size(r->tokenizer);
-    if (!r->recipe->init_model && !r->recipe->init_decoder) c->decoder.vocab = size;
-    if (c->decoder.vocab < size)
-        return sl_fail(err, SL_ERR_ARGUMENT, "the tokenizer has %d tokens, the model %d", size, c->decoder.vocab);
+    int32_t vocab;
+    sl_status s = find_vocabulary(r, &vocab, err);
+    if (s) return s;
+    c->decoder.vocab = vocab;
     if (r->recipe->router_aux_loss >= 0) c->decoder.aux_loss_coef = (float)r->recipe->router_aux_loss;
     if (r->recipe->lora.rank) {
         char *base = resolve_checkpoint(r->recipe->init_model), *absolute = base ? realpath(base, NULL) : NULL;
@@ -128,7 +146,7 @@ static sl_status fit_config(const sl_run_state *r, sl_config *c, sl_error *err)
             return sl_fail(err, SL_ERR_ARGUMENT, "%s: no folder that an adapter can name", r->recipe->init_model);
     }
     const sl_objective *o = r->recipe->objective;
-    sl_status s = o->configure ? o->configure(c, r->recipe->objective_options, err) : SL_OK;
+    if (o->configure) s = o->configure(c, r->recipe->objective_options, err);
     return s ? s : sl_config_check(c, err);
 }
 
