@@ -386,20 +386,6 @@ static sl_status make_count(struct sl_scene_task *t, bool point)
 
 /* --- the family ----------------------------------------------------------------------------------------------- */
 
-static sl_status open_brush(void **state, sl_error *err)
-{
-    struct sl_scene_brush *b;
-    sl_status status = sl_scene_brush_open(&b, err);
-    *state = b;
-    return status;
-}
-
-static void close_brush(void *state)
-{
-    struct sl_scene_brush *b = state;
-    sl_scene_brush_close(&b);
-}
-
 static sl_status make_task(struct sl_scene_task *t)
 {
     switch ((enum task)t->r->task) {
@@ -447,8 +433,8 @@ const struct sl_synth_family sl_family_grounding = {
     .tasks = tasks,
     .n_tasks = N_TASKS,
     .n_levels = 4,
-    .open = open_brush,
-    .close = close_brush,
+    .open = sl_scene_brush_open,
+    .close = sl_scene_brush_close,
     .make = make,
     .validate = validate,
 };

@@ -212,17 +212,6 @@ static void ask_fact(const struct sl_synth_request *r, struct sl_synth_sample *o
     sl_buf_release(&pattern);
 }
 
-static sl_status open_instructions(void **state, sl_error *err)
-{
-    return sl_scene_brush_open((struct sl_scene_brush **)state, err);
-}
-
-static void close_instructions(void *state)
-{
-    struct sl_scene_brush *brush = state;
-    if (brush) sl_scene_brush_close(&brush);
-}
-
 static sl_status make(void *state, const struct sl_synth_request *r, struct sl_synth_sample *out, sl_error *err)
 {
     static const int least[] = {2, 3, 4, 6}, most[] = {3, 5, 7, 9};
@@ -247,7 +236,7 @@ const struct sl_synth_family sl_family_instructions = {
     .tasks = tasks,
     .n_tasks = N_TASKS,
     .n_levels = 4,
-    .open = open_instructions,
-    .close = close_instructions,
+    .open = sl_scene_brush_open,
+    .close = sl_scene_brush_close,
     .make = make,
 };

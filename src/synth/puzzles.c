@@ -41,17 +41,6 @@ static const struct sl_checker rules[] = {
     {"bug", "the wrong line of `program`, and a line that makes it print `prints`", sl_puzzle_check_bug},
 };
 
-static sl_status open_puzzles(void **state, sl_error *err)
-{
-    return sl_scene_brush_open((struct sl_scene_brush **)state, err);
-}
-
-static void close_puzzles(void *state)
-{
-    struct sl_scene_brush *brush = state;
-    if (brush) sl_scene_brush_close(&brush);
-}
-
 static sl_status make(void *state, const struct sl_synth_request *r, struct sl_synth_sample *out, sl_error *err)
 {
     struct sl_puzzle p = {.r = r, .out = out, .brush = state, .err = err};
@@ -67,8 +56,8 @@ const struct sl_synth_family sl_family_puzzles = {
     .tasks = tasks,
     .n_tasks = N_PUZZLES,
     .n_levels = 4,
-    .open = open_puzzles,
-    .close = close_puzzles,
+    .open = sl_scene_brush_open,
+    .close = sl_scene_brush_close,
     .make = make,
     .checkers = rules,
     .n_checkers = sizeof rules / sizeof rules[0],

@@ -84,11 +84,12 @@ bool sl_scene_allows(const struct sl_synth_request *r, int kind, int colour);
 /* What drawing keeps between scenes. */
 struct sl_scene_brush;
 
-/* Opens a brush into *out, owned. */
-sl_status sl_scene_brush_open(struct sl_scene_brush **out, sl_error *err);
-
-/* Closes it; *b is NULL afterwards. */
-void sl_scene_brush_close(struct sl_scene_brush **b);
+/*
+ * Opens a brush into *out, owned, and closes it (NULL is fine): `open` and `close` of families that draw scenes, whose
+ * state is a struct sl_scene_brush.
+ */
+sl_status sl_scene_brush_open(void **out, sl_error *err);
+void sl_scene_brush_close(void *brush);
 
 /*
  * Composes a scene of width x height pixels: objects, places, and what of them is seen, by drawing each object's number

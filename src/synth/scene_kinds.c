@@ -246,7 +246,7 @@ static cairo_pattern_t *make_marks(sl_texture texture, bool light)
     return p;
 }
 
-sl_status sl_scene_brush_open(struct sl_scene_brush **out, sl_error *err)
+sl_status sl_scene_brush_open(void **out, sl_error *err)
 {
     struct sl_scene_brush *b = calloc(1, sizeof *b);
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
@@ -269,14 +269,14 @@ sl_status sl_scene_brush_open(struct sl_scene_brush **out, sl_error *err)
     cairo_surface_destroy(surface);
     *out = b;
     if (ok) return SL_OK;
-    sl_scene_brush_close(out);
+    sl_scene_brush_close(b);
+    *out = NULL;
     return sl_fail(err, SL_ERR_MEMORY, "no memory to draw scenes");
 }
 
-void sl_scene_brush_close(struct sl_scene_brush **brush)
+void sl_scene_brush_close(void *brush)
 {
-    struct sl_scene_brush *b = *brush;
-    *brush = NULL;
+    struct sl_scene_brush *b = brush;
     if (!b) return;
     for (int i = 0; i < N_KINDS; i++) {
         if (b->outlines[i]) cairo_path_destroy(b->outlines[i]);
