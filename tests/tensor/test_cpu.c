@@ -131,6 +131,16 @@ static void test_every_level_fills_every_slot(void **state)
     }
 }
 
+/* Whether products of a type are faster than f32's by more than factor: what a machine that others slow down shows at
+ * one of ten tries. */
+static bool is_faster(const sl_ops *o, sl_dtype type, double factor)
+{
+    bool faster = false;
+    for (int i = 0; i < 10 && !faster; i++)
+        faster = sl_cpu_limit_flops(o, type) > factor * sl_cpu_limit_flops(o, SL_F32);
+    return faster;
+}
+
 static void test_limits_are_measured_at_every_level(void **state)
 {
     (void)state;
@@ -140,12 +150,12 @@ static void test_limits_are_measured_at_every_level(void **state)
         sl_ops *o = NULL;
         sl_error err = {0};
         assert_sl_ok(sl_cpu_ops_new((sl_cpu_level)level, &f, 1, &o, &err), &err);
-        double f32 = sl_cpu_limit_flops(o, SL_F32), bf16 = sl_cpu_limit_flops(o, SL_BF16);
-        assert_true(f32 > 1e7);
-        double int8 = sl_cpu_limit_flops(o, SL_I8);
-        assert_true(level < SL_CPU_AMX || bf16 > f32); /* tiles are what makes the difference */
-        assert_true(level < SL_CPU_AVX512 || !f.avx512_vnni || int8 > 1.5 * f32);
+        assert_true(sl_cpu_limit_flops(o, SL_F32) > 1e7);
+        /* Tiles are what makes the difference. */
+        bool good = (level < SL_CPU_AMX || is_faster(o, SL_BF16, 1)) &&
+                    (level < SL_CPU_AVX512 || !f.avx512_vnni || is_faster(o, SL_I8, 1.5));
         sl_cpu_ops_free(o);
+        assert_true(good);
     }
 }
 
