@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test program and replays every fuzz corpus under a build folder, and closes with "N passed, N failed".
-# Usage: scripts/run-tests.sh [BUILD] [PATTERN]      PATTERN: only programs whose path matches it; @FILE: that the file names
+# Usage: scripts/run-tests.sh [BUILD] [PATTERN]      PATTERN: only programs whose path matches it
 set -u
 cd "$(dirname "$0")/.."
 build=${1:-build}
@@ -19,18 +19,11 @@ seconds_since() {
     printf '%d.%d' $((us / 1000000)) $((us / 100000 % 10))
 }
 
-chosen() {
-    case $pattern in
-    @*) grep -F -f "${pattern#@}" ;;
-    *) grep -e "$pattern" ;;
-    esac
-}
-
 count() {
     grep -c -- "$1" "$log"
 }
 
-for t in $(find "$build/tests" -name 'test_*' -type f -executable | sort | chosen); do
+for t in $(find "$build/tests" -name 'test_*' -type f -executable | sort | grep -e "$pattern"); do
     start=${EPOCHREALTIME/[.,]/}
     timeout -k 10 "$limit" "$t" >"$log" 2>&1
     rc=$?
@@ -52,7 +45,7 @@ for t in $(find "$build/tests" -name 'test_*' -type f -executable | sort | chose
         "$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")" "$(seconds_since "$start")"
 done
 
-for f in $(find "$build/tests/fuzz" -name 'fuzz_*' -type f -executable 2>/dev/null | sort | chosen); do
+for f in $(find "$build/tests/fuzz" -name 'fuzz_*' -type f -executable 2>/dev/null | sort | grep -e "$pattern"); do
     name=$(basename "$f")
     corpus=tests/fuzz/corpus/${name#fuzz_}
     if [ -n "$(ls -A "$corpus" 2>/dev/null)" ] && timeout -k 10 "$limit" "$f" "$corpus" >"$log" 2>&1; then

@@ -87,10 +87,12 @@ static void write_same_length(sl_nfa *a, int32_t from, const char *low, const ch
 /* Whole numbers low..high, 0 <= low, without leading zeros; high past LARGEST: without bound. */
 static void write_whole(sl_nfa *a, int32_t from, int64_t low, int64_t high, int32_t to)
 {
-    int64_t start = 0, end = 9;
-    for (int n = 1; n <= MAX_DIGITS && start <= high; n++, start = end + 1, end = end * 10 + 9) {
+    int64_t start = 0;
+    for (int n = 1; n <= MAX_DIGITS && start <= high; n++) {
+        int64_t end = n == 1 ? 9 : 10 * start - 1; /* start is the first number of n digits, end the last */
         int64_t l = low > start ? low : start, h = high < end ? high : end;
         char low_text[24], high_text[24];
+        start = end + 1;
         if (l > h) continue;
         snprintf(low_text, sizeof low_text, "%lld", (long long)l);
         snprintf(high_text, sizeof high_text, "%lld", (long long)h);
