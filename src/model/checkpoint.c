@@ -37,7 +37,7 @@ struct loader {
     sl_error *err;
 };
 
-typedef struct sl_safetensors_tensor file_tensor;
+typedef struct sl_stored_tensor file_tensor;
 
 /* Finds a tensor under its name, or the name without "language_model.", and marks it used. */
 static const file_tensor *find(struct loader *l, const char *name)
@@ -91,7 +91,7 @@ static sl_status load_whole(struct loader *l, sl_weight_row *r, const file_tenso
         return SL_OK;
     }
     for (int64_t g = 0; g < r->w.groups; g++) {
-        sl_safetensors_read_f32(t, g * each, each, l->values);
+        sl_stored_read_f32(t, g * each, each, l->values);
         if (l->merge) s = sl_lora_file_add(l->adapter, r, g, l->model->plan.ops, l->values, l->err);
         if (s != SL_OK) return s;
         sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
@@ -118,7 +118,7 @@ static sl_status load_part(struct loader *l, const sl_weight_row *r, const char 
     if (*at + t->shape[0] > r->w.n)
         return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has %lld rows, expected at most %lld", t->file, name,
                        (long long)t->shape[0], (long long)(r->w.n - *at));
-    sl_safetensors_read_f32(t, 0, t->shape[0] * r->w.k, l->values + *at * r->w.k);
+    sl_stored_read_f32(t, 0, t->shape[0] * r->w.k, l->values + *at * r->w.k);
     *at += t->shape[0];
     return SL_OK;
 }

@@ -239,10 +239,10 @@ void sl_lora_file_close(sl_lora_file **f)
 }
 
 /* Finds a tensor of shape (groups, n, k), without a leading 1; NULL when it is not there. */
-static sl_status find(sl_lora_file *f, const char *name, const int64_t *shape, const struct sl_safetensors_tensor **out,
+static sl_status find(sl_lora_file *f, const char *name, const int64_t *shape, const struct sl_stored_tensor **out,
                       sl_error *err)
 {
-    const struct sl_safetensors_tensor *t = *out = sl_safetensors_find(f->file, name);
+    const struct sl_stored_tensor *t = *out = sl_safetensors_find(f->file, name);
     if (!t) return SL_OK;
     f->used[t - sl_safetensors_at(f->file, 0)] = true;
     int skip = shape[0] > 1 ? 0 : 1;
@@ -257,11 +257,11 @@ sl_status sl_lora_file_read(sl_lora_file *f, const sl_weight_row *r, int64_t gro
 {
     char name[160];
     const int64_t shape[3] = {r->w.groups, r->w.n, r->w.k};
-    const struct sl_safetensors_tensor *t;
+    const struct sl_stored_tensor *t;
     write_name(r, name, sizeof name);
     sl_status s = find(f, name, shape, &t, err);
     if (s == SL_OK && !t) s = sl_fail(err, SL_ERR_FORMAT, "the adapter lacks tensor %s", name);
-    if (s == SL_OK) sl_safetensors_read_f32(t, group * r->w.n * r->w.k, r->w.n * r->w.k, values);
+    if (s == SL_OK) sl_stored_read_f32(t, group * r->w.n * r->w.k, r->w.n * r->w.k, values);
     return s;
 }
 
@@ -293,7 +293,7 @@ sl_status sl_lora_file_add(sl_lora_file *f, const sl_weight_row *r, int64_t grou
     char stem[sizeof r->name], name[160];
     int64_t rank = f->config.rank, n = r->w.n, k = r->w.k;
     const int64_t shapes[2][3] = {{r->w.groups, rank, k}, {r->w.groups, n, rank}};
-    const struct sl_safetensors_tensor *factors[2];
+    const struct sl_stored_tensor *factors[2];
     snprintf(stem, sizeof stem, "%s", r->name);
     size_t length = strlen(stem);
     if (length >= sizeof ending && strcmp(stem + length - (sizeof ending - 1), ending) == 0)
@@ -308,8 +308,8 @@ sl_status sl_lora_file_add(sl_lora_file *f, const sl_weight_row *r, int64_t grou
         return sl_fail(err, SL_ERR_FORMAT, "the adapter has one factor only of %s", r->name);
     float *a = malloc((size_t)(rank * k) * sizeof *a), *b = malloc((size_t)(n * rank) * sizeof *b);
     if (a && b) {
-        sl_safetensors_read_f32(factors[0], group * rank * k, rank * k, a);
-        sl_safetensors_read_f32(factors[1], group * n * rank, n * rank, b);
+        sl_stored_read_f32(factors[0], group * rank * k, rank * k, a);
+        sl_stored_read_f32(factors[1], group * n * rank, n * rank, b);
         ops->scale(ops, n * rank, f->config.alpha / (float)rank, b, SL_F32, b, SL_F32);
         add_product(r, rank, a, b, ops, values);
     }
@@ -322,7 +322,7 @@ sl_status sl_lora_file_add(sl_lora_file *f, const sl_weight_row *r, int64_t grou
 sl_status sl_lora_file_check_used(const sl_lora_file *f, sl_error *err)
 {
     for (size_t i = 0; i < sl_safetensors_count(f->file); i++) {
-        const struct sl_safetensors_tensor *t = sl_safetensors_at(f->file, i);
+        const struct sl_stored_tensor *t = sl_safetensors_at(f->file, i);
         if (!f->used[i])
             return sl_fail(err, SL_ERR_FORMAT, "%s: tensor %s is not part of this model", t->file, t->name);
     }

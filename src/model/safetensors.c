@@ -60,7 +60,7 @@ struct shard {
 struct sl_safetensors {
     struct shard *shards; /* owned */
     size_t n_shards;
-    struct sl_safetensors_tensor *tensors; /* owned, sorted by name once open */
+    struct sl_stored_tensor *tensors; /* owned, sorted by name once open */
     size_t n_tensors, cap_tensors;
 };
 
@@ -83,7 +83,7 @@ void sl_safetensors_close(sl_safetensors **st)
 }
 
 /* Reads "shape" and the dtype's name; *numel is the checked product. */
-static void read_shape(struct sl_json_object *o, struct sl_safetensors_tensor *t, size_t *numel)
+static void read_shape(struct sl_json_object *o, struct sl_stored_tensor *t, size_t *numel)
 {
     const json_t *shape = NULL;
     sl_json_get_array(o, "shape", &shape);
@@ -116,7 +116,7 @@ static void read_shape(struct sl_json_object *o, struct sl_safetensors_tensor *t
 }
 
 /* Reads "dtype" and returns the bytes of an element. */
-static size_t read_dtype(struct sl_json_object *o, struct sl_safetensors_tensor *t)
+static size_t read_dtype(struct sl_json_object *o, struct sl_stored_tensor *t)
 {
     const char *name = NULL;
     sl_json_get_string(o, "dtype", &name);
@@ -132,8 +132,7 @@ static size_t read_dtype(struct sl_json_object *o, struct sl_safetensors_tensor 
 }
 
 /* Reads "data_offsets" and points t at its data, which starts at data and has size bytes in all. */
-static void read_offsets(struct sl_json_object *o, struct sl_safetensors_tensor *t, const unsigned char *data,
-                         size_t size)
+static void read_offsets(struct sl_json_object *o, struct sl_stored_tensor *t, const unsigned char *data, size_t size)
 {
     const char *key = "data_offsets";
     const json_t *pair = NULL;
@@ -155,8 +154,8 @@ static void read_offsets(struct sl_json_object *o, struct sl_safetensors_tensor 
     }
 }
 
-static sl_status parse_tensor(const json_t *value, const unsigned char *data, size_t size,
-                              struct sl_safetensors_tensor *t, sl_error *err)
+static sl_status parse_tensor(const json_t *value, const unsigned char *data, size_t size, struct sl_stored_tensor *t,
+                              sl_error *err)
 {
     struct sl_json_object o;
     size_t numel = 0, bytes = 0;
@@ -173,19 +172,19 @@ static sl_status parse_tensor(const json_t *value, const unsigned char *data, si
 
 static int by_place(const void *a, const void *b)
 {
-    const struct sl_safetensors_tensor *x = a, *y = b;
+    const struct sl_stored_tensor *x = a, *y = b;
     if (x->data != y->data) return x->data < y->data ? -1 : 1;
     return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
 static int by_name(const void *a, const void *b)
 {
-    const struct sl_safetensors_tensor *x = a, *y = b;
+    const struct sl_stored_tensor *x = a, *y = b;
     return strcmp(x->name, y->name);
 }
 
 /* Sorts n tensors by place and checks that they cover size bytes at data once each, as the format demands. */
-static sl_status check_cover(struct sl_safetensors_tensor *t, size_t n, const unsigned char *data, size_t size,
+static sl_status check_cover(struct sl_stored_tensor *t, size_t n, const unsigned char *data, size_t size,
                              sl_error *err)
 {
     if (n) qsort(t, n, sizeof *t, by_place);
@@ -267,8 +266,8 @@ static sl_status add_tensors(sl_safetensors *st, struct shard *s, json_t *header
             s->metadata = json_incref(value);
             continue;
         }
-        struct sl_safetensors_tensor *t = &st->tensors[st->n_tensors];
-        *t = (struct sl_safetensors_tensor){.name = names, .file = s->path};
+        struct sl_stored_tensor *t = &st->tensors[st->n_tensors];
+        *t = (struct sl_stored_tensor){.name = names, .file = s->path};
         memcpy(names, name, strlen(name) + 1);
         names += strlen(name) + 1;
         status = parse_tensor(value, data, size, t, err);
@@ -299,7 +298,7 @@ static sl_status sort_by_name(sl_safetensors *st, sl_error *err)
 {
     if (st->n_tensors) qsort(st->tensors, st->n_tensors, sizeof *st->tensors, by_name);
     for (size_t i = 1; i < st->n_tensors; i++) {
-        const struct sl_safetensors_tensor *a = &st->tensors[i - 1], *b = &st->tensors[i];
+        const struct sl_stored_tensor *a = &st->tensors[i - 1], *b = &st->tensors[i];
         if (strcmp(a->name, b->name) == 0)
             return sl_fail(err, SL_ERR_FORMAT, "tensor \"%.200s\" is in %s and in %s", a->name, a->file, b->file);
     }
@@ -383,7 +382,7 @@ static sl_status check_weight_map(const sl_safetensors *st, json_t *weight_map, 
     json_object_foreach(weight_map, name, value)
     {
         const char *file = json_string_value(value);
-        const struct sl_safetensors_tensor *t = sl_safetensors_find(st, name);
+        const struct sl_stored_tensor *t = sl_safetensors_find(st, name);
         json_int_t number = json_integer_value(json_object_get(files, file));
         if (!t || t->file != st->shards[number].path)
             return sl_fail(err, SL_ERR_FORMAT, "tensor \"%.200s\" is not in %.200s", name, file);
@@ -455,16 +454,16 @@ size_t sl_safetensors_count(const sl_safetensors *st)
     return st->n_tensors;
 }
 
-const struct sl_safetensors_tensor *sl_safetensors_at(const sl_safetensors *st, size_t i)
+const struct sl_stored_tensor *sl_safetensors_at(const sl_safetensors *st, size_t i)
 {
     SL_CHECK(i < st->n_tensors);
     return &st->tensors[i];
 }
 
-const struct sl_safetensors_tensor *sl_safetensors_find(const sl_safetensors *st, const char *name)
+const struct sl_stored_tensor *sl_safetensors_find(const sl_safetensors *st, const char *name)
 {
     if (!st->n_tensors) return NULL;
-    struct sl_safetensors_tensor key = {.name = name};
+    struct sl_stored_tensor key = {.name = name};
     return bsearch(&key, st->tensors, st->n_tensors, sizeof key, by_name);
 }
 
@@ -475,21 +474,4 @@ const char *sl_safetensors_metadata(const sl_safetensors *st, const char *key)
         if (value) return value;
     }
     return NULL;
-}
-
-void sl_safetensors_read_f32(const struct sl_safetensors_tensor *t, int64_t first, int64_t n, float *out)
-{
-    size_t size = sl_dtype_size(t->dtype);
-    SL_CHECK(first >= 0 && n >= 0 && (size_t)first <= t->bytes / size && (size_t)n <= t->bytes / size - (size_t)first);
-    const unsigned char *p = t->data + (size_t)first * size;
-    if (t->dtype == SL_F32) {
-        if (n) memcpy(out, p, (size_t)n * size);
-        return;
-    }
-    SL_CHECK(t->dtype == SL_BF16 || t->dtype == SL_F16);
-    for (int64_t i = 0; i < n; i++, p += 2) {
-        uint16_t bits;
-        memcpy(&bits, p, sizeof bits);
-        out[i] = t->dtype == SL_BF16 ? sl_bf16_to_f32(bits) : sl_f16_to_f32(bits);
-    }
 }

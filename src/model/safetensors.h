@@ -10,22 +10,10 @@
 #define SL_MODEL_SAFETENSORS_H
 
 #include "base/error.h"
-#include "tensor/tensor.h"
+#include "model/stored.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* One tensor of an open checkpoint. Everything is borrowed from it. */
-struct sl_safetensors_tensor {
-    const char *name;
-    const char *file;           /* path of the file that holds it, for messages */
-    const char *dtype_name;     /* as in the file */
-    sl_dtype dtype;             /* SL_N_DTYPES for a known type that this program has no use for (F64, BOOL, ...) */
-    int n_dims;                 /* 1..4; a scalar is read as shape (1) */
-    int64_t shape[SL_MAX_DIMS]; /* slowest first; unused entries are 1; a dimension may be 0 */
-    const unsigned char *data;  /* row-major, little-endian; the format promises no alignment: use memcpy */
-    size_t bytes;
-};
 
 /* An open checkpoint: immutable, so any number of threads may read it. */
 typedef struct sl_safetensors sl_safetensors;
@@ -48,19 +36,13 @@ void sl_safetensors_close(sl_safetensors **st);
 size_t sl_safetensors_count(const sl_safetensors *st);
 
 /* Returns tensor i, 0 <= i < count, in byte order of the names. */
-const struct sl_safetensors_tensor *sl_safetensors_at(const sl_safetensors *st, size_t i);
+const struct sl_stored_tensor *sl_safetensors_at(const sl_safetensors *st, size_t i);
 
 /* Returns the tensor of that name, or NULL; O(log count). */
-const struct sl_safetensors_tensor *sl_safetensors_find(const sl_safetensors *st, const char *name);
+const struct sl_stored_tensor *sl_safetensors_find(const sl_safetensors *st, const char *name);
 
 /* Returns the value of a "__metadata__" key (of the first file that has it), or NULL; borrowed. */
 const char *sl_safetensors_metadata(const sl_safetensors *st, const char *key);
-
-/*
- * Copies elements first .. first + n - 1 of t, whatever their alignment, into out as f32: exact for the types it
- * takes, SL_F32, SL_BF16 and SL_F16. The caller has checked dtype and range.
- */
-void sl_safetensors_read_f32(const struct sl_safetensors_tensor *t, int64_t first, int64_t n, float *out);
 
 /*
  * Writing: declare every tensor, begin, add each tensor's data in the order of declaration, commit. Failures after

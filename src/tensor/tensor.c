@@ -9,16 +9,33 @@
 
 static const struct {
     const char *name;
-    size_t size;
+    int block;   /* elements */
+    size_t size; /* bytes of a block */
 } dtypes[SL_N_DTYPES] = {
-    [SL_F32] = {"F32", 4}, [SL_BF16] = {"BF16", 2}, [SL_F16] = {"F16", 2}, [SL_I8] = {"I8", 1},
-    [SL_I32] = {"I32", 4}, [SL_I64] = {"I64", 8},   [SL_U8] = {"U8", 1},
+    [SL_F32] = {"F32", 1, 4},         [SL_BF16] = {"BF16", 1, 2},         [SL_F16] = {"F16", 1, 2},
+    [SL_I8] = {"I8", 1, 1},           [SL_I32] = {"I32", 1, 4},           [SL_I64] = {"I64", 1, 8},
+    [SL_U8] = {"U8", 1, 1},           [SL_Q8_0] = {"Q8_0", 32, 34},       [SL_Q4_0] = {"Q4_0", 32, 18},
+    [SL_Q4_1] = {"Q4_1", 32, 20},     [SL_Q5_0] = {"Q5_0", 32, 22},       [SL_Q5_1] = {"Q5_1", 32, 24},
+    [SL_Q4_K] = {"Q4_K", 256, 144},   [SL_Q5_K] = {"Q5_K", 256, 176},     [SL_Q6_K] = {"Q6_K", 256, 210},
+    [SL_IQ4_NL] = {"IQ4_NL", 32, 18}, [SL_IQ4_XS] = {"IQ4_XS", 256, 136},
 };
 
 size_t sl_dtype_size(sl_dtype dtype)
 {
-    SL_CHECK(dtype < SL_N_DTYPES);
+    SL_CHECK(dtype < SL_N_DTYPES && dtypes[dtype].block == 1);
     return dtypes[dtype].size;
+}
+
+int64_t sl_dtype_block(sl_dtype dtype)
+{
+    SL_CHECK(dtype < SL_N_DTYPES);
+    return dtypes[dtype].block;
+}
+
+size_t sl_dtype_row_bytes(sl_dtype dtype, int64_t k)
+{
+    SL_CHECK(dtype < SL_N_DTYPES && k % dtypes[dtype].block == 0);
+    return (size_t)(k / dtypes[dtype].block) * dtypes[dtype].size;
 }
 
 const char *sl_dtype_name(sl_dtype dtype)
@@ -85,4 +102,20 @@ float sl_f16_to_f32(uint16_t h)
     float f;
     memcpy(&f, &u, 4);
     return f;
+}
+
+uint16_t sl_f16_from_f32(float x)
+{
+    uint32_t u;
+    memcpy(&u, &x, 4);
+    uint32_t sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
+    if (a >= 0x7f800000) return (uint16_t)(sign | 0x7c00 | (a > 0x7f800000 ? 0x200 : 0));
+    if (a >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* half way beyond 65504 */
+    if (a >= 0x38800000) return (uint16_t)(sign | (a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13);
+    /* Subnormal: in this range floats are 2^-24 apart, so that adding 1/2 rounds. */
+    float f;
+    memcpy(&f, &a, 4);
+    f += 0.5f;
+    memcpy(&a, &f, 4);
+    return (uint16_t)(sign | (a - 0x3f000000));
 }

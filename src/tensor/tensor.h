@@ -19,6 +19,17 @@ typedef enum sl_dtype {
     SL_I32,
     SL_I64, /* files only */
     SL_U8,  /* files only */
+    /* Blocks of quantised numbers, as GGUF files hold them (blocks.h): weights only, a row is whole blocks. */
+    SL_Q8_0,
+    SL_Q4_0,
+    SL_Q4_1,
+    SL_Q5_0,
+    SL_Q5_1,
+    SL_Q4_K,
+    SL_Q5_K,
+    SL_Q6_K,
+    SL_IQ4_NL,
+    SL_IQ4_XS,
     SL_N_DTYPES,
 } sl_dtype;
 
@@ -35,8 +46,14 @@ typedef struct sl_tensor {
     bool needs_grad;            /* backward must reach this tensor */
 } sl_tensor;
 
-/* Bytes of one element. */
+/* Bytes of one element; not of a block type. */
 size_t sl_dtype_size(sl_dtype dtype);
+
+/* Elements of a block: 32 or 256; 1 for a plain type. */
+int64_t sl_dtype_block(sl_dtype dtype);
+
+/* Bytes of a row of k elements, k a multiple of the block. The caller knows that they do not overflow. */
+size_t sl_dtype_row_bytes(sl_dtype dtype, int64_t k);
 
 /* Name as in messages and safetensors headers: "F32", "BF16", ... */
 const char *sl_dtype_name(sl_dtype dtype);
@@ -61,5 +78,8 @@ float sl_bf16_to_f32(sl_bf16 x);
 
 /* Exact conversion from IEEE half precision. */
 float sl_f16_to_f32(uint16_t x);
+
+/* Rounds to the nearest half, ties to even; too large becomes infinite, NaN stays NaN. */
+uint16_t sl_f16_from_f32(float x);
 
 #endif

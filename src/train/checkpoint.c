@@ -43,7 +43,7 @@ char *sl_checkpoint_last(const char *dir)
 
 /* Finds tensor prefix + name of n elements of f32. */
 static sl_status find(const sl_safetensors *f, const char *prefix, const char *name, int64_t n,
-                      const struct sl_safetensors_tensor **out, sl_error *err)
+                      const struct sl_stored_tensor **out, sl_error *err)
 {
     char full[160];
     snprintf(full, sizeof full, "%s%s", prefix, name);
@@ -64,13 +64,13 @@ static sl_status read_moments(const sl_safetensors *f, sl_trainer *t, sl_error *
     for (int i = 0; i < t->model->weights.n_rows && !s; i++) {
         const sl_weight_row *r = &t->model->weights.rows[i];
         if (!r->w.grad) continue;
-        const struct sl_safetensors_tensor *a, *b;
+        const struct sl_stored_tensor *a, *b;
         int64_t numel = sl_weight_row_numel(r);
         s = find(f, SL_CHECKPOINT_M, r->name, numel, &a, err);
         if (!s) s = find(f, SL_CHECKPOINT_V, r->name, numel, &b, err);
         if (s) break;
-        sl_safetensors_read_f32(a, 0, numel, m + at);
-        sl_safetensors_read_f32(b, 0, numel, v + at);
+        sl_stored_read_f32(a, 0, numel, m + at);
+        sl_stored_read_f32(b, 0, numel, v + at);
         at += numel;
     }
     if (!s) sl_trainer_set_moments(t, m, v);
@@ -89,10 +89,10 @@ struct visit {
 static void read_array(void *arg, const char *name, float *values, int64_t n)
 {
     struct visit *v = arg;
-    const struct sl_safetensors_tensor *t;
+    const struct sl_stored_tensor *t;
     if (v->status) return;
     v->status = find(v->file, SL_CHECKPOINT_OBJECTIVE, name, n, &t, v->err);
-    if (!v->status) sl_safetensors_read_f32(t, 0, n, values);
+    if (!v->status) sl_stored_read_f32(t, 0, n, values);
 }
 
 static sl_status read_optimizer(const char *path, const sl_training *what, bool objective, sl_error *err)

@@ -105,8 +105,8 @@ static void test_logits_match_the_independent_implementation(void **state)
         sl_error err = {0};
         snprintf(golden_path, sizeof golden_path, "%s/golden_text.safetensors", models[i]);
         assert_sl_ok(sl_safetensors_open(golden_path, &golden, &err), &err);
-        const struct sl_safetensors_tensor *tokens = sl_safetensors_find(golden, "tokens");
-        const struct sl_safetensors_tensor *cu = sl_safetensors_find(golden, "cu_seqlens");
+        const struct sl_stored_tensor *tokens = sl_safetensors_find(golden, "tokens");
+        const struct sl_stored_tensor *cu = sl_safetensors_find(golden, "cu_seqlens");
         int32_t n;
         memcpy(&n, cu->data + 4, 4);
         for (int k = 0; k < n; k++) {
@@ -118,8 +118,8 @@ static void test_logits_match_the_independent_implementation(void **state)
         struct run r = RUN("logits", models[i], "--tokens", list, "--out", out, "--dump", dump);
         if (r.code) fail_msg("%s", r.err);
         assert_sl_ok(sl_safetensors_open(out, &got, &err), &err);
-        const struct sl_safetensors_tensor *want = sl_safetensors_find(golden, "logits");
-        const struct sl_safetensors_tensor *have = sl_safetensors_find(got, "logits");
+        const struct sl_stored_tensor *want = sl_safetensors_find(golden, "logits");
+        const struct sl_stored_tensor *have = sl_safetensors_find(got, "logits");
         assert_int_equal(have->shape[0], n);
         assert_int_equal(have->shape[1], want->shape[1]);
         for (int64_t k = 0; k < n * want->shape[1]; k++) {
@@ -145,8 +145,8 @@ static void test_logits_see_a_picture(void **state)
     struct run r = RUN("logits", "nano", "-i", "tests/media/golden/pictures/rgb.png", "--tokens", "5,6", "--out", out);
     if (r.code) fail_msg("%s", r.err);
     assert_sl_ok(sl_safetensors_open(out, &got, &err), &err);
-    const struct sl_safetensors_tensor *vision = sl_safetensors_find(got, "vision");
-    const struct sl_safetensors_tensor *tokens = sl_safetensors_find(got, "tokens");
+    const struct sl_stored_tensor *vision = sl_safetensors_find(got, "vision");
+    const struct sl_stored_tensor *tokens = sl_safetensors_find(got, "tokens");
     assert_true(vision->shape[0] >= 4);
     assert_int_equal(vision->shape[1], 256);
     assert_int_equal(tokens->shape[0], vision->shape[0] + 4); /* start, features, end, and the two */

@@ -17,15 +17,15 @@ struct golden {
     int compared;
 };
 
-static const struct sl_safetensors_tensor *need(const struct golden *g, const char *name)
+static const struct sl_stored_tensor *need(const struct golden *g, const char *name)
 {
-    const struct sl_safetensors_tensor *t = sl_safetensors_find(g->file, name);
+    const struct sl_stored_tensor *t = sl_safetensors_find(g->file, name);
     if (!t) fail_msg("the golden file has no %s", name);
     return t;
 }
 
 /* Largest difference relative to the largest expected value. */
-static void compare(const char *name, const struct sl_safetensors_tensor *want, const float *got, int64_t n)
+static void compare(const char *name, const struct sl_stored_tensor *want, const float *got, int64_t n)
 {
     assert_int_equal((int64_t)want->bytes, n * 4);
     double worst = 0, largest = 1e-6;
@@ -47,7 +47,7 @@ static void observe(void *arg, const char *name, const sl_tensor *t)
     struct golden *g = arg;
     for (size_t i = 0; i < 2; i++)
         if (strcmp(name, names[i].ours) == 0) name = names[i].golden;
-    const struct sl_safetensors_tensor *want = sl_safetensors_find(g->file, name);
+    const struct sl_stored_tensor *want = sl_safetensors_find(g->file, name);
     if (!want || strcmp(name, "patches") == 0) return;
     compare(name, want, t->data, sl_tensor_numel(t));
     g->compared++;
@@ -62,8 +62,8 @@ static void open_golden(struct golden *g, const char *model, const char *batch, 
     mt_rig_open(&g->rig, path, level, SL_F32, SL_TRAIN_ALL);
     snprintf(path, sizeof path, "tests/model/golden/%s/golden_%s.safetensors", model, batch);
     assert_sl_ok(sl_safetensors_open(path, &g->file, &err), &err);
-    const struct sl_safetensors_tensor *patches = sl_safetensors_find(g->file, "patches");
-    const struct sl_safetensors_tensor *grids = sl_safetensors_find(g->file, "grids");
+    const struct sl_stored_tensor *patches = sl_safetensors_find(g->file, "patches");
+    const struct sl_stored_tensor *grids = sl_safetensors_find(g->file, "grids");
     sl_batch_spec spec = {
         .tokens = (const void *)need(g, "tokens")->data,
         .n_seqs = (int)need(g, "cu_seqlens")->shape[0] - 1,
@@ -116,7 +116,7 @@ static void check_gradients(struct golden *g, sl_keep keep)
         char name[128];
         sl_weight_row *r = &g->rig.model->weights.rows[i];
         snprintf(name, sizeof name, "grad.%s", r->name);
-        const struct sl_safetensors_tensor *t = sl_safetensors_find(g->file, name);
+        const struct sl_stored_tensor *t = sl_safetensors_find(g->file, name);
         if (!t) continue;
         compare(name, t, r->w.grad, sl_weight_row_numel(r));
         gradients++;

@@ -288,7 +288,7 @@ static const char *load_altered(const char *dir, const char *tensor, const char 
     assert_sl_ok(sl_safetensors_writer_new(&w, &err), &err);
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < sl_safetensors_count(in); i++) {
-            const struct sl_safetensors_tensor *t = sl_safetensors_at(in, i);
+            const struct sl_stored_tensor *t = sl_safetensors_at(in, i);
             bool altered = strcmp(t->name, tensor) == 0;
             int64_t shape[SL_MAX_DIMS];
             memcpy(shape, t->shape, sizeof shape);

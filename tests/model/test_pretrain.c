@@ -19,9 +19,9 @@ struct golden {
     sl_batch *pictures, *texts, *omni;
 };
 
-static const struct sl_safetensors_tensor *need(const struct golden *g, const char *name)
+static const struct sl_stored_tensor *need(const struct golden *g, const char *name)
 {
-    const struct sl_safetensors_tensor *t = sl_safetensors_find(g->file, name);
+    const struct sl_stored_tensor *t = sl_safetensors_find(g->file, name);
     if (!t) fail_msg("the golden file has no %s", name);
     return t;
 }
@@ -34,7 +34,7 @@ static const void *data(const struct golden *g, const char *name)
 /* Largest difference relative to the largest expected value. */
 static void compare(const struct golden *g, const char *name, const float *got, int64_t n)
 {
-    const struct sl_safetensors_tensor *want = need(g, name);
+    const struct sl_stored_tensor *want = need(g, name);
     assert_int_equal((int64_t)want->bytes, n * 4);
     double worst = 0, largest = 1e-6;
     for (int64_t i = 0; i < n; i++) {

@@ -93,19 +93,19 @@ static void test_reads_what_an_independent_program_wrote(void **state)
     assert_null(sl_safetensors_metadata(st, "author"));
     assert_null(sl_safetensors_find(st, "weigh"));
 
-    const struct sl_safetensors_tensor *t = sl_safetensors_find(st, "weight");
+    const struct sl_stored_tensor *t = sl_safetensors_find(st, "weight");
     assert_non_null(t);
     assert_string_equal(t->file, golden_path);
     assert_true(t->dtype == SL_F32 && t->n_dims == 2 && t->shape[0] == 2 && t->shape[1] == 3 && t->shape[2] == 1);
     float x[6];
-    sl_safetensors_read_f32(t, 1, 5, x);
+    sl_stored_read_f32(t, 1, 5, x);
     assert_true(x[0] == 1 && x[1] == -2.5f && x[2] == 3.25f && x[3] == 1e-6f && x[4] == 1e7f);
     t = sl_safetensors_find(st, "half");
     assert_true(t && t->dtype == SL_BF16 && t->n_dims == 4 && t->bytes == 8);
-    sl_safetensors_read_f32(t, 0, 4, x);
+    sl_stored_read_f32(t, 0, 4, x);
     assert_true(x[0] == 0.5f && x[1] == -1 && x[2] == 256 && x[3] == 0);
     t = sl_safetensors_find(st, "old_half");
-    sl_safetensors_read_f32(t, 1, 2, x);
+    sl_stored_read_f32(t, 1, 2, x);
     assert_true(x[0] == -65504 && x[1] == 0x1p-24f);
     t = sl_safetensors_find(st, "ids");
     int64_t ids[2];
@@ -133,10 +133,10 @@ static void test_scalars_unknown_uses_and_odd_alignment_are_read(void **state)
     float one = 1.5f;
     memcpy(b.data + b.len - 20, &one, 4);
     sl_safetensors *st = parse(&b);
-    const struct sl_safetensors_tensor *t = sl_safetensors_find(st, "s");
+    const struct sl_stored_tensor *t = sl_safetensors_find(st, "s");
     float x;
     assert_true(t && t->n_dims == 1 && t->shape[0] == 1);
-    sl_safetensors_read_f32(t, 0, 1, &x);
+    sl_stored_read_f32(t, 0, 1, &x);
     assert_true(x == 1.5f);
     t = sl_safetensors_find(st, "d");
     assert_true(t && t->dtype == SL_N_DTYPES);
@@ -257,12 +257,12 @@ static void write_golden(sl_safetensors_writer *w, const char *path, size_t piec
     sl_safetensors *st = open_checkpoint(golden_path);
     sl_error err;
     for (int i = 0; i < 8; i++) {
-        const struct sl_safetensors_tensor *t = sl_safetensors_find(st, order[i]);
+        const struct sl_stored_tensor *t = sl_safetensors_find(st, order[i]);
         assert_sl_ok(sl_safetensors_writer_declare(w, t->name, t->dtype, t->n_dims, t->shape, &err), &err);
     }
     assert_sl_ok(sl_safetensors_writer_begin_file(w, path, &err), &err);
     for (int i = 0; i < 8; i++) {
-        const struct sl_safetensors_tensor *t = sl_safetensors_find(st, order[i]);
+        const struct sl_stored_tensor *t = sl_safetensors_find(st, order[i]);
         for (size_t at = 0; at < t->bytes; at += piece)
             sl_safetensors_writer_add(w, t->name, t->data + at, t->bytes - at < piece ? t->bytes - at : piece);
     }
@@ -414,7 +414,7 @@ static int saved_value(const char *dir)
     assert_int_equal(sl_safetensors_count(st), N_SAVED);
     int value = sl_safetensors_at(st, 0)->data[0];
     for (size_t i = 0; i < N_SAVED; i++) {
-        const struct sl_safetensors_tensor *t = sl_safetensors_at(st, i);
+        const struct sl_stored_tensor *t = sl_safetensors_at(st, i);
         assert_int_equal(t->bytes, SAVED_BYTES);
         for (size_t j = 0; j < t->bytes; j++)
             if (t->data[j] != value) fail_msg("%s byte %zu is of another save", t->name, j);
