@@ -49,7 +49,7 @@ static sl_status random_patches(sl_batch *batch, const sl_config *c, float **pat
 {
     struct sl_rng rng;
     sl_rng_init(&rng, 1, 0);
-    size_t n = (size_t)batch->n_patches * 3 * (size_t)c->vit.patch_size * (size_t)c->vit.patch_size;
+    size_t n = (size_t)batch->n_patches * (size_t)sl_vit_patch_numel(&c->vit);
     *patches = malloc((n + 1) * sizeof **patches);
     if (!*patches) return sl_fail(err, SL_ERR_MEMORY, "out of memory for patches");
     for (size_t i = 0; i < n; i++) (*patches)[i] = sl_rng_float(&rng) * 4 - 2;

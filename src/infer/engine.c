@@ -42,11 +42,12 @@ static sl_status dry_peak(const sl_engine *e, const sl_batch *b, bool vision, si
     sl_status s = sl_workspace_init(&w, NULL, e->model->plan.dt, CEILING, err);
     if (s == SL_OK) {
         if (vision) {
-            sl_adapter_forward(&w.ctx, e->model, sl_vit_forward(&w.ctx, e->model, b));
+            sl_picture_features(&w.ctx, e->model, b);
         } else {
             sl_tensor *x = sl_decoder_forward(&w.ctx, e->model, b, NULL, NULL, NULL);
             int64_t hidden = e->model->config.decoder.hidden;
-            sl_tensor_new(&w.ctx, w.ctx.dt, b->n_tokens, hidden); /* the features, when all are pictures' */
+            /* The features, when all are pictures', and their parts. */
+            sl_tensor_new(&w.ctx, w.ctx.dt, b->n_tokens, 2 * sl_config_feature_width(&e->model->config));
             sl_tensor *last = x ? sl_tensor_new(&w.ctx, x->dtype, e->o.max_sequences, hidden) : NULL;
             sl_model_logits(&w.ctx, e->model, last);
         }
@@ -101,8 +102,8 @@ static sl_status divide_memory(sl_engine *e, sl_error *err)
     sl_dtype kv_type = e->o.int8_cache ? SL_I8 : e->model->plan.dt;
     size_t page = sl_kv_page_bytes(&c->decoder, kv_type) + sizeof(uint64_t) * (SL_KV_PAGE_SIZE + 8);
     size_t context_pages = ((size_t)e->limits.context + SL_KV_PAGE_SIZE - 1) / SL_KV_PAGE_SIZE;
-    size_t patch = 4 * 3 * (size_t)c->vit.patch_size * (size_t)c->vit.patch_size;
-    size_t largest = (size_t)sl_grid_patches(largest_grid(e)) * (patch + (size_t)c->decoder.hidden);
+    size_t patch = 4 * (size_t)sl_vit_patch_numel(&c->vit);
+    size_t largest = (size_t)sl_grid_patches(largest_grid(e)) * (patch + (size_t)sl_config_feature_width(c));
     size_t fixed = e->limits.weights + e->limits.work, budget = e->o.memory;
     if (!budget) {
         size_t most = e->limits.weights + memory_available(), want = fixed + 4 * largest + 8 * context_pages * page;
@@ -137,6 +138,7 @@ static sl_status make_step(sl_engine *e, sl_error *err)
     size_t tokens = (size_t)s->most_tokens, seqs = (size_t)e->o.max_sequences + 1;
     s->tokens = sl_alloc_array(tokens, sizeof *s->tokens);
     s->positions = sl_alloc_array(tokens, sizeof *s->positions);
+    s->axes = sl_alloc_array(3 * tokens, sizeof *s->axes);
     s->feature_rows = sl_alloc_array(tokens, sizeof *s->feature_rows);
     s->features = sl_alloc_array(tokens, sizeof *s->features);
     s->cu_seqlens = sl_alloc_array(seqs, sizeof *s->cu_seqlens);
@@ -144,8 +146,8 @@ static sl_status make_step(sl_engine *e, sl_error *err)
     s->seqs = sl_alloc_array(seqs, sizeof *s->seqs);
     s->requests = sl_alloc_array(seqs, sizeof *s->requests);
     e->running = sl_alloc_array(seqs, sizeof *e->running);
-    bool ok = s->tokens && s->positions && s->feature_rows && s->features && s->cu_seqlens && s->logit_rows &&
-              s->seqs && s->requests && e->running;
+    bool ok = s->tokens && s->positions && s->axes && s->feature_rows && s->features && s->cu_seqlens &&
+              s->logit_rows && s->seqs && s->requests && e->running;
     return ok ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory for an engine");
 }
 
@@ -218,8 +220,8 @@ static sl_status make_caches(sl_engine *e, sl_error *err)
     char *dir = e->o.cache_dir ? sl_path_join(e->o.cache_dir, "features") : NULL;
     sl_features_options fo = {
         .ceiling = e->o.picture_bytes,
-        .row_bytes = (size_t)c->decoder.hidden * sl_dtype_size(e->model->plan.dt),
-        .patch_bytes = 3 * (size_t)c->vit.patch_size * (size_t)c->vit.patch_size * sizeof(float),
+        .row_bytes = (size_t)sl_config_feature_width(c) * sl_dtype_size(e->model->plan.dt),
+        .patch_bytes = (size_t)sl_vit_patch_numel(&c->vit) * sizeof(float),
         .dir = dir,
         .fingerprint = e->fingerprint,
         .dir_ceiling = e->o.cache_dir_bytes,
@@ -397,6 +399,7 @@ static void free_step(struct sl_step *s)
 {
     free(s->tokens);
     free(s->positions);
+    free(s->axes);
     free(s->feature_rows);
     free((void *)s->features);
     free(s->cu_seqlens);

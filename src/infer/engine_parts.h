@@ -54,7 +54,9 @@ struct sl_request {
     int32_t *tokens;   /* (capacity): prompt, then what was chosen; owned */
     uint64_t *content; /* (capacity): of infer/prefix.h; owned */
     int n_tokens, n_prompt, capacity;
-    float *logprobs;                     /* (max_tokens) or NULL; owned */
+    int32_t *axes;   /* (n_prompt, 3): positions by time, row and column; NULL for plain ones; owned */
+    int32_t shift;   /* what later positions are beyond their number in the sequence */
+    float *logprobs; /* (max_tokens) or NULL; owned */
     struct sl_request_picture *pictures; /* owned */
     sl_used_picture *used;               /* owned */
     int n_pictures;
@@ -82,6 +84,7 @@ struct sl_vision_job {
 /* What one step feeds the decoder; arrays sized once for the largest step. */
 struct sl_step {
     int32_t *tokens, *positions, *feature_rows; /* (most_tokens) */
+    int32_t *axes;                              /* (most_tokens, 3) */
     int32_t *cu_seqlens, *logit_rows;           /* (max_sequences + 1) */
     sl_kv_sequence **seqs;                      /* (max_sequences) */
     sl_request **requests;                      /* (max_sequences) */

@@ -188,7 +188,7 @@ static sl_status count_tokens(const sl_engine *e, sl_request *r, const struct sl
         if (ids->data[i] < 0 || ids->data[i] >= e->model->config.decoder.vocab)
             return sl_fail(err, SL_ERR_ARGUMENT, "token %zu is %d; the vocabulary has %d", i, ids->data[i],
                            e->model->config.decoder.vocab);
-        marks += ids->data[i] == e->model->config.ids.image_patch;
+        marks += sl_is_patch(&e->model->config.ids, ids->data[i]);
     }
     *front = !marks && r->n_pictures;
     if (marks != r->n_pictures && !*front)
@@ -231,8 +231,8 @@ static void put_tokens(const sl_engine *e, sl_request *r, const struct sl_token_
         put_token(r, special->image_end);
     }
     for (size_t i = 0; i < ids->len; i++) {
-        if (ids->data[i] == special->image_patch)
-            put_features(r, next++, special->image_patch);
+        if (sl_is_patch(special, ids->data[i]))
+            put_features(r, next++, ids->data[i]);
         else
             put_token(r, ids->data[i]);
     }
@@ -251,6 +251,23 @@ static sl_status set_max_tokens(const sl_engine *e, sl_request *r, const sl_ask 
                        "prompt and answer may take %d tokens; the engine's memory has room for %lld", n + r->max_tokens,
                        (long long)e->n_pages * SL_KV_PAGE_SIZE);
     return SL_OK;
+}
+
+/* The positions of the prompt, for a decoder that turns heads by time, row and column. */
+static sl_status set_axes(const sl_engine *e, sl_request *r, sl_error *err)
+{
+    size_t pictures = (size_t)r->n_pictures + 1;
+    if (!e->model->config.decoder.rope_sections.n) return SL_OK;
+    sl_grid *grids = sl_alloc_array(pictures, sizeof *grids);
+    double *seconds = sl_alloc_array(pictures, sizeof *seconds);
+    r->axes = sl_alloc_array(3 * (size_t)r->n_prompt, sizeof *r->axes);
+    bool ok = grids && seconds && r->axes;
+    for (int i = 0; ok && i < r->n_pictures; i++) grids[i] = r->used[i].as.grid, seconds[i] = r->used[i].seconds;
+    sl_axes_spec spec = {r->tokens, r->n_prompt, grids, seconds, r->n_pictures};
+    if (ok) r->shift = sl_axes_fill(&e->model->config, &spec, r->axes) - r->n_prompt;
+    free(grids);
+    free(seconds);
+    return ok ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory for a request of %d tokens", r->n_prompt);
 }
 
 static sl_status build_tokens(sl_engine *e, sl_request *r, const sl_ask *ask, sl_error *err)
@@ -278,6 +295,7 @@ static sl_status build_tokens(sl_engine *e, sl_request *r, const sl_ask *ask, sl
         const struct sl_chat_part *part = &ask->messages[chat.marks[i].message].parts[chat.marks[i].part];
         if (part->kind == SL_CHAT_FRAME) r->used[i].seconds = part->seconds;
     }
+    if (s == SL_OK) s = set_axes(e, r, err);
     sl_chat_tokens_release(&chat);
     return s;
 }
@@ -354,6 +372,7 @@ void sl_request_destroy(sl_request *r)
     sl_speech_release(&r->speech);
     free(r->tokens);
     free(r->content);
+    free(r->axes);
     free(r->logprobs);
     free(r->pictures);
     free(r->used);

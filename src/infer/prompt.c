@@ -71,31 +71,33 @@ sl_status sl_prompt_add_picture(sl_prompt *p, const char *path, sl_error *err)
     return s;
 }
 
-static bool add_features(sl_prompt *p, int picture)
+static bool add_features(sl_prompt *p, int picture, int32_t id)
 {
     int64_t features = (int64_t)p->grids[picture].rows * p->grids[picture].cols / 4;
     bool ok = sl_token_ids_reserve(&p->tokens, (size_t)features);
-    for (int64_t i = 0; ok && i < features; i++) ok = sl_token_ids_add(&p->tokens, p->config->ids.image_patch);
+    for (int64_t i = 0; ok && i < features; i++) ok = sl_token_ids_add(&p->tokens, id);
     return ok;
 }
 
 static bool add_wrapped(sl_prompt *p, int picture)
 {
-    return sl_token_ids_add(&p->tokens, p->config->ids.image_start) && add_features(p, picture) &&
+    return sl_token_ids_add(&p->tokens, p->config->ids.image_start) &&
+           add_features(p, picture, p->config->ids.image_patch) &&
            sl_token_ids_add(&p->tokens, p->config->ids.image_end);
 }
 
 sl_status sl_prompt_set_tokens(sl_prompt *p, const int32_t *ids, size_t n, sl_error *err)
 {
     int marks = 0, next = 0;
-    for (size_t i = 0; i < n; i++) marks += ids[i] == p->config->ids.image_patch;
+    for (size_t i = 0; i < n; i++) marks += sl_is_patch(&p->config->ids, ids[i]);
     if (marks && marks != p->n_pictures)
         return sl_fail(err, SL_ERR_ARGUMENT, "%d picture tokens for %d pictures", marks, p->n_pictures);
     p->tokens.len = 0;
     bool ok = true;
     for (int i = 0; ok && !marks && i < p->n_pictures; i++) ok = add_wrapped(p, i);
     for (size_t i = 0; ok && i < n; i++)
-        ok = ids[i] == p->config->ids.image_patch ? add_features(p, next++) : sl_token_ids_add(&p->tokens, ids[i]);
+        ok = sl_is_patch(&p->config->ids, ids[i]) ? add_features(p, next++, ids[i])
+                                                  : sl_token_ids_add(&p->tokens, ids[i]);
     if (!ok)
         return sl_fail(err, SL_ERR_MEMORY, "the prompt is longer than the model's %d tokens",
                        p->config->decoder.max_positions);

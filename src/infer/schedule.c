@@ -201,7 +201,7 @@ static const void *feature_at(const sl_request *r, int at, size_t row_bytes)
 static void add_tokens(sl_engine *e, sl_request *r, int n)
 {
     struct sl_step *s = &e->step;
-    size_t row_bytes = (size_t)e->model->config.decoder.hidden * sl_dtype_size(e->model->plan.dt);
+    size_t row_bytes = (size_t)sl_config_feature_width(&e->model->config) * sl_dtype_size(e->model->plan.dt);
     sl_error err;
     int from = r->kv.length, pages = pages_for(from + n) - r->kv.n_pages;
     while (sl_kv_free_pages(e->kv) < pages) SL_CHECK(sl_prefix_evict(e->prefix)); /* reservations were kept */
@@ -211,10 +211,12 @@ static void add_tokens(sl_engine *e, sl_request *r, int n)
     }
     spend(e, r, pages);
     for (int i = from; i < from + n; i++) {
-        if (r->tokens[i] == e->model->config.ids.image_patch && i < r->n_prompt) {
+        if (sl_is_patch(&e->model->config.ids, r->tokens[i]) && i < r->n_prompt) {
             s->features[s->n_features] = feature_at(r, i, row_bytes);
             s->feature_rows[s->n_features++] = s->n_tokens;
         }
+        for (int k = 0; k < 3; k++)
+            s->axes[3 * s->n_tokens + k] = r->axes && i < r->n_prompt ? r->axes[3 * i + k] : i + r->shift;
         s->positions[s->n_tokens] = i;
         s->tokens[s->n_tokens++] = r->tokens[i];
     }
@@ -278,7 +280,7 @@ static sl_tensor *gather_features(sl_engine *e)
 {
     sl_ctx *ctx = &e->work_space.ctx;
     const struct sl_step *s = &e->step;
-    int64_t cols = e->model->config.decoder.hidden;
+    int64_t cols = sl_config_feature_width(&e->model->config);
     size_t bytes = (size_t)cols * sl_dtype_size(ctx->dt);
     sl_tensor *t = sl_tensor_new(ctx, ctx->dt, s->n_features, cols);
     for (int i = 0; t && i < s->n_features; i++) memcpy((char *)t->data + (size_t)i * bytes, s->features[i], bytes);
@@ -295,6 +297,7 @@ static sl_tensor *run_decoder(sl_engine *e)
         .tokens = s->tokens,
         .grad_tokens = s->tokens,
         .positions = s->positions,
+        .axes = s->axes,
         .n_seqs = s->n_seqs,
         .cu_seqlens = s->cu_seqlens,
         .n_pictures = s->n_features > 0,

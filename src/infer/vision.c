@@ -59,7 +59,7 @@ static sl_status begin(sl_engine *e, sl_feature_set *set, sl_error *err)
 static sl_status end(sl_engine *e, sl_error *err)
 {
     sl_ctx *ctx = &e->vision_space.ctx;
-    sl_tensor *rows = sl_adapter_forward(ctx, e->model, sl_vit_end(ctx, e->model, &e->job.pass));
+    sl_tensor *rows = sl_vit_features(ctx, e->model, &e->job.pass);
     sl_status s = sl_ctx_status(ctx, err);
     if (s != SL_OK) return s;
     s = sl_features_encoded(e->features, e->job.set, rows->data, err);

@@ -47,7 +47,7 @@ static inline int64_t sl_grid_patches(sl_grid grid)
 /* Returns the number of values of one patch. */
 static inline int64_t sl_patch_numel(const struct sl_patch_format *format)
 {
-    return 3 * (int64_t)format->patch_size * format->patch_size;
+    return 3 * (int64_t)sl_patch_frames(format) * format->patch_size * format->patch_size;
 }
 
 #endif

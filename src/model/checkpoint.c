@@ -2,6 +2,7 @@
  * checkpoint.c: a model's weights from and to a checkpoint folder (docs/MODEL.md, section 6).
  */
 #include "base/mem.h"
+#include "model/family.h"
 #include "model/lora.h"
 #include "model/model.h"
 #include "model/safetensors.h"
@@ -18,37 +19,39 @@ static const struct {
     const char *parts[3]; /* %d: the expert's number */
 } split_names[] = {
     {"self_attn.qkv_proj.weight", {"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"}},
+    {"self_attn.qkv_proj.bias", {"self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"}},
     {"mlp.gate_up_proj.weight", {"mlp.gate_proj.weight", "mlp.up_proj.weight", NULL}},
     {"mlp.experts.gate_up_proj", {"mlp.experts.%d.gate_proj.weight", "mlp.experts.%d.up_proj.weight", NULL}},
     {"mlp.experts.down_proj", {"mlp.experts.%d.down_proj.weight", NULL, NULL}},
     {"mlp.shared_expert.gate_up_proj.weight",
      {"mlp.shared_expert.gate_proj.weight", "mlp.shared_expert.up_proj.weight", NULL}},
+    /* Of a gated ViT. */
+    {"mlp.fc1.weight", {"mlp.gate_proj.weight", "mlp.up_proj.weight", NULL}},
+    {"mlp.fc1.bias", {"mlp.gate_proj.bias", "mlp.up_proj.bias", NULL}},
 };
 
 struct loader {
     sl_model *model;
     const sl_safetensors *file;
-    bool *used;            /* (count of file), by position */
-    float *values;         /* one group of the largest row */
-    unsigned modules;      /* rows of these are filled */
-    bool in_parts;         /* other tensors in the file are fine */
-    sl_lora_file *adapter; /* or NULL */
-    bool merge;            /* the adapter's change goes into the matrices; else into rows of its own */
+    const struct sl_family *family; /* whose names the file has; NULL: our own */
+    bool *used;                     /* (count of file), by position */
+    float *values;                  /* one group of the largest row */
+    unsigned modules;               /* rows of these are filled */
+    bool in_parts;                  /* other tensors in the file are fine */
+    sl_lora_file *adapter;          /* or NULL */
+    bool merge;                     /* the adapter's change goes into the matrices; else into rows of its own */
     sl_error *err;
 };
 
 typedef struct sl_stored_tensor file_tensor;
 
-/* Finds a tensor under its name, or the name without "language_model.", and marks it used. */
+/* Finds a tensor under one of the names that files have for it, and marks it used. */
 static const file_tensor *find(struct loader *l, const char *name)
 {
-    static const char prefix[] = "model.language_model.";
-    const file_tensor *t = sl_safetensors_find(l->file, name);
-    if (!t && strncmp(name, prefix, sizeof prefix - 1) == 0) {
-        char plain[128];
-        snprintf(plain, sizeof plain, "model.%s", name + sizeof prefix - 1);
-        t = sl_safetensors_find(l->file, plain);
-    }
+    char spelling[192];
+    const file_tensor *t = NULL;
+    for (int i = 0; !t && sl_family_spelling(l->family, name, i, spelling, sizeof spelling); i++)
+        t = sl_safetensors_find(l->file, spelling);
     if (t) l->used[t - sl_safetensors_at(l->file, 0)] = true;
     return t;
 }
@@ -63,12 +66,29 @@ static void print_shape(char *out, size_t n, int n_dims, const int64_t *shape)
     if (at < n) snprintf(out + at, n - at, ")");
 }
 
+/* A convolution's kernel or a square table: a matrix whose rows or columns have several dimensions. */
+static bool is_folded(const struct loader *l, const file_tensor *t, int n_dims, const int64_t *shape)
+{
+    int64_t numel = 1;
+    if (!l->family || n_dims != 2 || t->n_dims < 3) return false;
+    for (int i = 0; i < t->n_dims; i++) numel *= t->shape[i];
+    return numel == shape[0] * shape[1] && (t->shape[0] == shape[0] || t->shape[t->n_dims - 1] == shape[1]);
+}
+
+/* A stack of experts that the file keeps for x W rather than x W^T: told by its shape, and if square, by the family. */
+static bool is_transposed(const struct loader *l, const sl_weight_row *r, const file_tensor *t)
+{
+    bool fits = r->n_dims == 3 && t->n_dims == 3 && t->shape[0] == r->w.groups && t->shape[1] == r->w.k &&
+                t->shape[2] == r->w.n;
+    return l->family && fits;
+}
+
 /* Refuses a tensor whose shape or type is not (groups, n, k) without leading ones. */
 static sl_status check_tensor(const struct loader *l, const file_tensor *t, int n_dims, const int64_t *shape)
 {
     bool same = t->n_dims == n_dims;
     for (int i = 0; same && i < n_dims; i++) same = t->shape[i] == shape[i];
-    if (!same) {
+    if (!same && !is_folded(l, t, n_dims, shape)) {
         char want[80], got[80];
         print_shape(want, sizeof want, n_dims, shape);
         print_shape(got, sizeof got, t->n_dims, t->shape);
@@ -80,11 +100,65 @@ static sl_status check_tensor(const struct loader *l, const file_tensor *t, int 
     return SL_OK;
 }
 
+/* Sets a group of a row from l->values, with an adapter's change where there is one. */
+static sl_status set_group(struct loader *l, sl_weight_row *r, int64_t group)
+{
+    sl_status s = SL_OK;
+    if (l->merge) s = sl_lora_file_add(l->adapter, r, group, l->model->plan.ops, l->values, l->err);
+    if (s == SL_OK) sl_weight_set(r, &l->model->plan, l->values, SL_F32, group);
+    return s;
+}
+
+static sl_status load_transposed(struct loader *l, sl_weight_row *r, const file_tensor *t)
+{
+    int64_t n = r->w.n, k = r->w.k;
+    float *turned = malloc((size_t)(n * k) * sizeof *turned);
+    sl_status s = turned ? SL_OK : sl_fail(l->err, SL_ERR_MEMORY, "out of memory while loading");
+    for (int64_t g = 0; g < r->w.groups && s == SL_OK; g++) {
+        sl_stored_read_f32(t, g * n * k, n * k, turned);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < k; j++) l->values[i * k + j] = turned[j * n + i];
+        s = set_group(l, r, g);
+    }
+    free(turned);
+    return s;
+}
+
+/* Loads a row whose rows stand in another order in the file, or among others; *handled tells that it is one. */
+static sl_status load_ordered(struct loader *l, sl_weight_row *r, const file_tensor *t, bool *handled)
+{
+    int64_t n = r->n_dims == 1 ? r->w.k : r->w.n, width = r->n_dims == 1 ? 1 : r->w.k;
+    if (!l->family || !l->family->row_order || r->n_dims > 2) return SL_OK;
+    int32_t *order = sl_alloc_array((size_t)n, sizeof *order);
+    sl_status s = order ? SL_OK : sl_fail(l->err, SL_ERR_MEMORY, "out of memory while loading");
+    if (s == SL_OK && !l->family->row_order(&l->model->config, r, order)) {
+        free(order);
+        return SL_OK;
+    }
+    *handled = true;
+    int64_t shape[2] = {t->shape[0], width};
+    if (s == SL_OK) s = check_tensor(l, t, r->n_dims, shape);
+    for (int64_t i = 0; i < n && s == SL_OK; i++) {
+        if (order[i] >= t->shape[0])
+            s = sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has %lld rows, expected at least %d", t->file, t->name,
+                        (long long)t->shape[0], order[i] + 1);
+        else
+            sl_stored_read_f32(t, order[i] * width, width, l->values + i * width);
+    }
+    free(order);
+    return s == SL_OK ? set_group(l, r, 0) : s;
+}
+
 static sl_status load_whole(struct loader *l, sl_weight_row *r, const file_tensor *t)
 {
     int64_t dims[3] = {r->w.groups, r->w.n, r->w.k}, each = r->w.n * r->w.k;
-    sl_status s = check_tensor(l, t, r->n_dims, dims + 3 - r->n_dims);
+    bool transposed = is_transposed(l, r, t), handled = false;
+    sl_status s = load_ordered(l, r, t, &handled);
+    if (handled) return s;
+    if (transposed) dims[1] = r->w.k, dims[2] = r->w.n;
+    s = check_tensor(l, t, r->n_dims, dims + 3 - r->n_dims);
     if (s != SL_OK) return s;
+    if (transposed) return load_transposed(l, r, t);
     bool direct = !l->merge && t->dtype != SL_F16 && (uintptr_t)t->data % sl_dtype_size(t->dtype) == 0;
     if (direct) {
         sl_weight_set(r, &l->model->plan, t->data, t->dtype, -1);
@@ -92,11 +166,16 @@ static sl_status load_whole(struct loader *l, sl_weight_row *r, const file_tenso
     }
     for (int64_t g = 0; g < r->w.groups; g++) {
         sl_stored_read_f32(t, g * each, each, l->values);
-        if (l->merge) s = sl_lora_file_add(l->adapter, r, g, l->model->plan.ops, l->values, l->err);
+        s = set_group(l, r, g);
         if (s != SL_OK) return s;
-        sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
     }
     return SL_OK;
+}
+
+/* Rows that the parts of r add up to; the elements of a vector count as rows. */
+static int64_t split_rows(const sl_weight_row *r)
+{
+    return r->n_dims == 1 ? r->w.k : r->w.n;
 }
 
 /* Reads one part, "<prefix><part>" with the expert's number filled in, to row `at` of the values. */
@@ -112,13 +191,13 @@ static sl_status load_part(struct loader *l, const sl_weight_row *r, const char 
         snprintf(name + n, sizeof name - (size_t)n, "%s", part);
     const file_tensor *t = find(l, name);
     if (!t) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", name);
-    int64_t shape[2] = {t->shape[0], r->w.k};
-    sl_status s = check_tensor(l, t, 2, shape);
+    int64_t rows = split_rows(r), width = r->w.n * r->w.k / rows, shape[2] = {t->shape[0], width};
+    sl_status s = check_tensor(l, t, r->n_dims == 1 ? 1 : 2, shape);
     if (s != SL_OK) return s;
-    if (*at + t->shape[0] > r->w.n)
+    if (*at + t->shape[0] > rows)
         return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has %lld rows, expected at most %lld", t->file, name,
-                       (long long)t->shape[0], (long long)(r->w.n - *at));
-    sl_stored_read_f32(t, 0, t->shape[0] * r->w.k, l->values + *at * r->w.k);
+                       (long long)t->shape[0], (long long)(rows - *at));
+    sl_stored_read_f32(t, 0, t->shape[0] * width, l->values + *at * width);
     *at += t->shape[0];
     return SL_OK;
 }
@@ -135,13 +214,11 @@ static sl_status load_split(struct loader *l, sl_weight_row *r, size_t which)
             sl_status s = load_part(l, r, prefix, split_names[which].parts[i], (int)g, &at);
             if (s != SL_OK) return s;
         }
-        if (at != r->w.n)
+        if (at != split_rows(r))
             return sl_fail(l->err, SL_ERR_FORMAT, "the parts of tensor %s have %lld rows, expected %lld", r->name,
-                           (long long)at, (long long)r->w.n);
-        sl_status s = SL_OK;
-        if (l->merge) s = sl_lora_file_add(l->adapter, r, g, l->model->plan.ops, l->values, l->err);
+                           (long long)at, (long long)split_rows(r));
+        sl_status s = set_group(l, r, g);
         if (s != SL_OK) return s;
-        sl_weight_set(r, &l->model->plan, l->values, SL_F32, g);
     }
     return SL_OK;
 }
@@ -168,7 +245,8 @@ static sl_status load_row(struct loader *l, sl_weight_row *r)
     if (r->module == SL_MODULE_LORA) return load_factor(l, r);
     const file_tensor *t = find(l, r->name);
     if (t) return load_whole(l, r, t);
-    for (size_t i = 0; i < sizeof split_names / sizeof *split_names; i++)
+    bool splits = r->module != SL_MODULE_VIT || l->model->config.vit.gated_mlp;
+    for (size_t i = 0; splits && i < sizeof split_names / sizeof *split_names; i++)
         if (ends_with(r->name, split_names[i].fused)) return load_split(l, r, i);
     if (l->in_parts && r->module > SL_MODULE_DECODER) return SL_OK;
     if (r->role != SL_ROLE_BUFFER) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", r->name);
@@ -191,7 +269,7 @@ static sl_status load_rows(struct loader *l)
     if (s != SL_OK) return s;
     for (size_t i = 0; i < sl_safetensors_count(l->file); i++) {
         const file_tensor *t = sl_safetensors_at(l->file, i);
-        if (!l->used[i])
+        if (!l->used[i] && !sl_family_ignores(l->family, t->name))
             return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s is not part of this model", t->file, t->name);
     }
     return SL_OK;
@@ -209,6 +287,12 @@ static unsigned modules_in(struct loader *l)
     return l->adapter && !l->merge ? found | 1u << SL_MODULE_LORA : found;
 }
 
+/* The family whose names the file has: a model of another family that this program saved has our own. */
+static const struct sl_family *foreign_names(const sl_model *m, const sl_safetensors *file)
+{
+    return sl_safetensors_find(file, "model.adapter.norm.weight") ? NULL : sl_family_of(m->config.family);
+}
+
 /*
  * Fills the weights from dir: of the modules in the mask that it has, *loaded, or with loaded NULL all of them, which
  * it must have and nothing else. Missing, misshapen and unknown tensors are errors that name the tensor, what was
@@ -221,6 +305,7 @@ static sl_status load_weights(sl_model *m, const char *dir, sl_lora_file *adapte
     sl_status s = sl_safetensors_open(dir, &file, err);
     if (s != SL_OK) return s;
     size_t most = 1;
+    const struct sl_family *family = foreign_names(m, file);
     for (int i = 0; i < m->weights.n_rows; i++) {
         size_t each = (size_t)(m->weights.rows[i].w.n * m->weights.rows[i].w.k);
         if (each > most) most = each;
@@ -228,6 +313,7 @@ static sl_status load_weights(sl_model *m, const char *dir, sl_lora_file *adapte
     struct loader l = {
         .model = m,
         .file = file,
+        .family = family,
         .used = sl_alloc_array(sl_safetensors_count(file), sizeof(bool)),
         .values = malloc(most * sizeof(float)),
         .modules = modules,

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "model/family.h"
 
 #include <assert.h>
 #include <float.h>
@@ -25,6 +26,7 @@ enum kind {
     BOOL,
     CHOICE,      /* an enum, written as a word of choices[] */
     BOOL_CHOICE, /* a bool, written as a word of choices[] */
+    INT_LIST,    /* an sl_int_list */
 };
 
 struct field {
@@ -39,6 +41,8 @@ struct field {
 static const char *const vit_acts[] = {[SL_ACT_GELU] = "gelu", [SL_ACT_GELU_TANH] = "gelu_tanh"};
 static const char *const merges[] = {[SL_MERGE_AVERAGE] = "average", [SL_MERGE_CONCAT] = "concat"};
 static const char *const scorings[] = {"softmax", "sigmoid"};
+static const char *const families[] = {"seedling", "qwen3_vl", "qwen2_5_vl", "kimi_vl"};
+static const char *const table_filters[] = {"bilinear", "bicubic"};
 
 static_assert(sizeof(sl_act) == sizeof(int) && sizeof(sl_merge) == sizeof(int), "CHOICE is read and written as an int");
 
@@ -132,6 +136,33 @@ static const struct field pretrain_fields[] = {
     {"text_max_position_embeddings", INT, AT(pretrain.text_positions), 0, MAX_POSITIONS, true, NULL},
 };
 
+/* How families differ; all of it may be missing, and is zero in Seedling's own models. */
+static const struct field family_fields[] = {
+    {"family", CHOICE, AT(family), 0, SL_N_FAMILIES - 1, true, families},
+    {"thinks", BOOL, AT(thinks), 0, 1, true, NULL},
+    {"resize_bicubic", BOOL, AT(bicubic), 0, 1, true, NULL},
+    {"video_patch_token_id", INT, AT(ids.video_patch), 0, MAX_VOCAB, true, NULL},
+    {"vision_frames", INT, AT(vit.frames), 0, 2, true, NULL},
+    {"vision_rms_norm", BOOL, AT(vit.rms_norm), 0, 1, true, NULL},
+    {"vision_gated_mlp", BOOL, AT(vit.gated_mlp), 0, 1, true, NULL},
+    {"vision_no_patch_bias", BOOL, AT(vit.no_patch_bias), 0, 1, true, NULL},
+    {"vision_no_post_norm", BOOL, AT(vit.no_post_norm), 0, 1, true, NULL},
+    {"vision_table_side", INT, AT(vit.table_side), 0, 1024, true, NULL},
+    {"vision_table_filter", CHOICE, AT(vit.filter), 0, SL_TABLE_BICUBIC, true, table_filters},
+    {"vision_window", INT, AT(vit.window), 0, 1024, true, NULL},
+    {"vision_full_blocks", INT_LIST, AT(vit.full_blocks), 0, MAX_DEPTH, true, NULL},
+    {"vision_alternating_rotation", BOOL, AT(vit.alternating_rotation), 0, 1, true, NULL},
+    {"adapter_norm_first", BOOL, AT(adapter.norm_first), 0, 1, true, NULL},
+    {"deepstack_blocks", INT_LIST, AT(adapter.deepstack), 0, MAX_DEPTH, true, NULL},
+    {"qkv_bias", BOOL, AT(decoder.qkv_bias), 0, 1, true, NULL},
+    {"rope_sections", INT_LIST, AT(decoder.rope_sections), 0, MAX_HEAD_DIM, true, NULL},
+    {"rope_interleaved", BOOL, AT(decoder.rope_interleaved), 0, 1, true, NULL},
+    {"frame_steps", FLOAT, AT(decoder.frame_steps), 0, 1e4, true, NULL},
+    {"kv_rank", INT, AT(decoder.kv_rank), 0, MAX_HIDDEN, true, NULL},
+    {"rope_dims", INT, AT(decoder.rope_dims), 0, MAX_HEAD_DIM, true, NULL},
+    {"value_dim", INT, AT(decoder.value_dim), 0, MAX_HEAD_DIM, true, NULL},
+};
+
 #define N_OF(array) (int)(sizeof(array) / sizeof *(array))
 
 static const struct section {
@@ -145,6 +176,7 @@ static const struct section {
     {"adapter_config", adapter_fields, N_OF(adapter_fields), false},
     {"text_config", text_fields, N_OF(text_fields), false},
     {"pretrain_config", pretrain_fields, N_OF(pretrain_fields), true},
+    {"family_config", family_fields, N_OF(family_fields), true},
 };
 
 static const char model_type[] = "seedling";
@@ -152,7 +184,18 @@ static const char architecture[] = "SeedlingForConditionalGeneration";
 
 enum { MAX_CONFIG_BYTES = 1 << 20, MAX_CONFIG_DEPTH = 32 };
 
-/* Returns the number that field f holds in c; i: which of a FLOAT3. */
+static sl_int_list *list_of(const struct field *f, const sl_config *c)
+{
+    return (sl_int_list *)((char *)(uintptr_t)c + f->at);
+}
+
+/* How many numbers field f holds. */
+static int count_of(const struct field *f, const sl_config *c)
+{
+    return f->kind == FLOAT3 ? 3 : f->kind == INT_LIST ? list_of(f, c)->n : 1;
+}
+
+/* Returns the number that field f holds in c; i: which of several. */
 static double value_of(const struct field *f, const sl_config *c, int i)
 {
     const char *p = (const char *)c + f->at;
@@ -178,6 +221,8 @@ static double value_of(const struct field *f, const sl_config *c, int i)
     case BOOL:
     case BOOL_CHOICE:
         return *(const bool *)p;
+    case INT_LIST:
+        return list_of(f, c)->n > i ? list_of(f, c)->items[i] : 0;
     }
     SL_BUG("kind %d", (int)f->kind);
 }
@@ -209,13 +254,16 @@ static void store(const struct field *f, sl_config *c, int i, double x)
     case BOOL_CHOICE:
         *(bool *)p = x != 0;
         return;
+    case INT_LIST:
+        list_of(f, c)->items[i] = (int)x;
+        return;
     }
 }
 
 static sl_status check_field(const struct section *s, const struct field *f, const sl_config *c, sl_error *err)
 {
     bool is_float = f->kind == FLOAT || f->kind == FLOAT3;
-    for (int i = 0; i < (f->kind == FLOAT3 ? 3 : 1); i++) {
+    for (int i = 0; i < count_of(f, c); i++) {
         double x = value_of(f, c, i);
         /* Written so that NaN is out of range. */
         if (x >= f->min && x <= f->max) continue;
@@ -232,11 +280,45 @@ static sl_status check_vision(const sl_vit_config *v, sl_error *err)
         return sl_fail(err, SL_ERR_FORMAT, "vision_config.num_attention_heads: %d does not divide hidden_size %d",
                        v->n_heads, v->hidden);
     int head_dim = v->hidden / v->n_heads;
+    for (int i = 0; i < v->full_blocks.n; i++)
+        if (v->full_blocks.items[i] >= v->depth)
+            return sl_fail(err, SL_ERR_FORMAT, "family_config.vision_full_blocks: %d is not among %d blocks",
+                           v->full_blocks.items[i], v->depth);
     if (head_dim % 8 || head_dim > MAX_HEAD_DIM)
         return sl_fail(err, SL_ERR_FORMAT,
                        "vision_config.num_attention_heads: hidden_size %d over %d heads gives heads of %d, "
                        "not a multiple of 8 up to %d",
                        v->hidden, v->n_heads, head_dim, MAX_HEAD_DIM);
+    return SL_OK;
+}
+
+static sl_status check_deepstack(const sl_config *c, sl_error *err)
+{
+    const sl_int_list *d = &c->adapter.deepstack;
+    for (int i = 0; i < d->n; i++)
+        if (d->items[i] >= c->vit.depth || (i && d->items[i] <= d->items[i - 1]))
+            return sl_fail(err, SL_ERR_FORMAT, "family_config.deepstack_blocks: %d does not ascend below %d blocks",
+                           d->items[i], c->vit.depth);
+    if (d->n > c->decoder.depth)
+        return sl_fail(err, SL_ERR_FORMAT, "family_config.deepstack_blocks: %d for %d decoder layers", d->n,
+                       c->decoder.depth);
+    return SL_OK;
+}
+
+static sl_status check_rotation(const sl_decoder_config *d, sl_error *err)
+{
+    const sl_int_list *s = &d->rope_sections;
+    int sum = 0;
+    for (int i = 0; i < s->n; i++) sum += s->items[i];
+    if (s->n && (s->n != 3 || sum != d->head_dim / 2))
+        return sl_fail(err, SL_ERR_FORMAT, "rope_sections: %d numbers of the sum %d; a head has %d frequencies in 3",
+                       s->n, sum, d->head_dim / 2);
+    if (!d->kv_rank) return SL_OK;
+    if (d->rope_dims < 2 || d->rope_dims % 2 || d->rope_dims > d->head_dim || d->value_dim < 1 ||
+        d->value_dim > d->head_dim || d->n_kv_heads != d->n_heads || d->qk_norm || d->qkv_bias || s->n)
+        return sl_fail(err, SL_ERR_FORMAT,
+                       "kv_rank: %d with heads of %d, %d of it turned, values of %d, %d heads of keys for %d",
+                       d->kv_rank, d->head_dim, d->rope_dims, d->value_dim, d->n_kv_heads, d->n_heads);
     return SL_OK;
 }
 
@@ -266,7 +348,8 @@ static sl_status check_decoder(const sl_decoder_config *d, sl_error *err)
                        d->n_dense_layers, d->depth);
     if (d->n_dense_layers > 0 && d->mlp_hidden < 1)
         return sl_fail(err, SL_ERR_FORMAT, "text_config.intermediate_size: %d is not positive", d->mlp_hidden);
-    return d->n_experts > 0 ? check_experts(d, err) : SL_OK;
+    sl_status s = check_rotation(d, err);
+    return s == SL_OK && d->n_experts > 0 ? check_experts(d, err) : s;
 }
 
 static sl_status check_pretrain(const sl_pretrain_config *p, sl_error *err)
@@ -340,6 +423,7 @@ sl_status sl_config_check(const sl_config *c, sl_error *err)
                        (long long)c->max_pixels);
     sl_status status = check_vision(&c->vit, err);
     if (!status) status = check_decoder(&c->decoder, err);
+    if (!status) status = check_deepstack(c, err);
     if (!status) status = check_pretrain(&c->pretrain, err);
     if (!status) status = check_ids(c, err);
     return status;
@@ -364,6 +448,22 @@ static void read_floats(struct sl_json_object *o, const struct field *f, sl_conf
     }
 }
 
+static void read_list(struct sl_json_object *o, const struct field *f, sl_config *c)
+{
+    const json_t *array = NULL;
+    sl_int_list list = {0};
+    sl_json_get_array(o, f->key, &array);
+    for (size_t i = 0; array && i < json_array_size(array); i++) {
+        const json_t *x = json_array_get(array, i);
+        if (i >= SL_MAX_LIST || !json_is_integer(x) || json_integer_value(x) < 0 || json_integer_value(x) > INT_MAX) {
+            sl_json_fail(o, f->key, "element %zu is no number from 0 on, or more than %d are given", i, SL_MAX_LIST);
+            return;
+        }
+        list.items[list.n++] = (int)json_integer_value(x);
+    }
+    if (array) *list_of(f, c) = list;
+}
+
 static void read_choice(struct sl_json_object *o, const struct field *f, sl_config *c)
 {
     const char *word = NULL;
@@ -375,8 +475,11 @@ static void read_choice(struct sl_json_object *o, const struct field *f, sl_conf
             return;
         }
     }
-    sl_json_fail(o, f->key, "\"%.40s\" is neither \"%s\" nor \"%s\"", word, f->choices[(int)f->min],
-                 f->choices[(int)f->max]);
+    if (f->max - f->min > 1)
+        sl_json_fail(o, f->key, "\"%.40s\" is not known", word);
+    else
+        sl_json_fail(o, f->key, "\"%.40s\" is neither \"%s\" nor \"%s\"", word, f->choices[(int)f->min],
+                     f->choices[(int)f->max]);
 }
 
 /* Reads one field; ranges beyond what the type holds are sl_config_check's business. */
@@ -412,16 +515,16 @@ static void read_field(struct sl_json_object *o, const struct field *f, sl_confi
     case BOOL_CHOICE:
         read_choice(o, f, c);
         break;
+    case INT_LIST:
+        read_list(o, f, c);
+        break;
     }
 }
 
 /* What is read from the top level and is no number. */
-static void read_names(struct sl_json_object *top, sl_config *c)
+static void read_name(struct sl_json_object *top, sl_config *c)
 {
-    const char *type = NULL, *name = NULL;
-    sl_json_get_string(top, "model_type", &type);
-    if (type && strcmp(type, model_type) != 0)
-        sl_json_fail(top, "model_type", "\"%.40s\" is another kind of model, expected \"%s\"", type, model_type);
+    const char *name = NULL;
     if (sl_json_has(top, "name")) sl_json_get_string(top, "name", &name);
     if (!name) return;
     if (strlen(name) >= sizeof c->name) {
@@ -431,7 +534,23 @@ static void read_names(struct sl_json_object *top, sl_config *c)
     memcpy(c->name, name, strlen(name) + 1);
 }
 
-sl_status sl_config_parse(const char *json, size_t n, sl_config *out, sl_error *err)
+/* Reads this program's own spelling. */
+static sl_status read_own(struct sl_json_object *top, sl_config *out)
+{
+    struct sl_json_object section;
+    read_name(top, out);
+    sl_status status = top->status;
+    for (int s = 0; s < N_OF(sections) && !status; s++) {
+        if (sections[s].optional && !sl_json_has(top, sections[s].key)) continue;
+        section = *top;
+        if (sections[s].key) sl_json_get_object(top, sections[s].key, &section);
+        for (int i = 0; i < sections[s].n_fields; i++) read_field(&section, &sections[s].fields[i], out);
+        status = section.status;
+    }
+    return status;
+}
+
+sl_status sl_config_from_json(const json_t *document, sl_config *out, sl_error *err)
 {
     *out = (sl_config){
         .ids.bos = -1,
@@ -440,23 +559,31 @@ sl_status sl_config_parse(const char *json, size_t n, sl_config *out, sl_error *
         .init_std = 0,
         .decoder.router_scale = 1,
     };
+    struct sl_json_object top;
+    const char *type = NULL;
+    sl_json_open(&top, document, err);
+    sl_json_get_string(&top, "model_type", &type);
+    if (top.status) return top.status;
+    const struct sl_family *family = sl_family_of_type(type);
+    sl_status status = SL_OK;
+    if (strcmp(type, model_type) == 0)
+        status = read_own(&top, out);
+    else if (family)
+        status = family->read_config(&top, out);
+    else
+        status = sl_family_refuse(type, err);
+    return status ? status : sl_config_check(out, err);
+}
+
+sl_status sl_config_parse(const char *json, size_t n, sl_config *out, sl_error *err)
+{
     if (n > MAX_CONFIG_BYTES) return sl_fail(err, SL_ERR_FORMAT, "config.json is over %d bytes", MAX_CONFIG_BYTES);
     json_t *document;
     sl_status status = sl_json_parse(json, n, MAX_CONFIG_DEPTH, &document, err);
     if (status) return status;
-    struct sl_json_object top, section;
-    sl_json_open(&top, document, err);
-    read_names(&top, out);
-    status = top.status;
-    for (int s = 0; s < N_OF(sections) && !status; s++) {
-        if (sections[s].optional && !sl_json_has(&top, sections[s].key)) continue;
-        section = top;
-        if (sections[s].key) sl_json_get_object(&top, sections[s].key, &section);
-        for (int i = 0; i < sections[s].n_fields; i++) read_field(&section, &sections[s].fields[i], out);
-        status = section.status;
-    }
+    status = sl_config_from_json(document, out, err);
     json_decref(document);
-    return status ? status : sl_config_check(out, err);
+    return status;
 }
 
 /* Returns field f of c as an owned JSON value, or NULL without memory. */
@@ -477,11 +604,14 @@ static json_t *field_json(const struct field *f, const sl_config *c)
     case BOOL_CHOICE:
         return json_string(f->choices[(int)x]);
     case FLOAT3:
+    case INT_LIST:
         break;
     }
     json_t *array = json_array();
-    for (int i = 0; i < 3; i++) {
-        if (json_array_append_new(array, sl_json_float((float)value_of(f, c, i))) == 0) continue;
+    for (int i = 0; i < count_of(f, c); i++) {
+        x = value_of(f, c, i);
+        json_t *number = f->kind == FLOAT3 ? sl_json_float((float)x) : json_integer((json_int_t)x);
+        if (json_array_append_new(array, number) == 0) continue;
         json_decref(array);
         return NULL;
     }
@@ -501,7 +631,8 @@ static int set_fields(json_t *object, const struct section *s, const sl_config *
 static bool is_empty(const struct section *s, const sl_config *c)
 {
     for (int i = 0; i < s->n_fields; i++)
-        if (value_of(&s->fields[i], c, 0) != 0) return false;
+        for (int k = 0; k < count_of(&s->fields[i], c); k++)
+            if (value_of(&s->fields[i], c, k) != 0) return false;
     return true;
 }
 

@@ -10,7 +10,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Seed-ViT. JSON object "vision_config", key names in the comments. */
+/* Whose checkpoints a configuration describes: names of tensors, chat template, how videos are shown (model/family.h).
+ */
+typedef enum sl_family_id {
+    SL_FAMILY_SEEDLING,
+    SL_FAMILY_QWEN3_VL,   /* dense and mixture-of-experts */
+    SL_FAMILY_QWEN2_5_VL, /* also UI-TARS-1.5 */
+    SL_FAMILY_KIMI_VL,
+    SL_N_FAMILIES
+} sl_family_id;
+
+enum { SL_MAX_LIST = 16 };
+
+/* A short list of numbers. */
+typedef struct sl_int_list {
+    int n;
+    int items[SL_MAX_LIST];
+} sl_int_list;
+
+typedef enum sl_table_filter {
+    SL_TABLE_BILINEAR, /* the table's corners lie on the grid's corners */
+    SL_TABLE_BICUBIC,  /* Keys' cubic with a = -3/4, pixel centres half a step inside, no antialiasing */
+} sl_table_filter;
+
+/*
+ * Seed-ViT. JSON object "vision_config", key names in the comments. What follows std is zero in Seed-ViT, and is how
+ * the vision towers of other families differ from it (docs/MODEL.md, section 14); JSON object "family_config".
+ */
 typedef struct sl_vit_config {
     int patch_size;        /* patch_size: pixels, 14 */
     int hidden;            /* hidden_size */
@@ -21,6 +47,17 @@ typedef struct sl_vit_config {
     float rope_theta;      /* rope_theta */
     sl_act act;            /* hidden_act: "gelu" (exact), "gelu_tanh" */
     float mean[3], std[3]; /* image_mean, image_std: of RGB in [0, 1] */
+
+    int frames;                /* vision_frames: of a patch; 0 is 1. A still picture is its frame as often */
+    bool rms_norm;             /* vision_rms_norm: RMSNorm in place of LayerNorm */
+    bool gated_mlp;            /* vision_gated_mlp: SwiGLU; fc1 then holds gate and up */
+    bool no_patch_bias;        /* vision_no_patch_bias */
+    bool no_post_norm;         /* vision_no_post_norm */
+    int table_side;            /* vision_table_side: of the learned table of positions; 0: none */
+    sl_table_filter filter;    /* vision_table_filter: how the table is brought to a picture's grid */
+    int window;                /* vision_window: cells of 2x2 patches of a window's side; 0: full attention */
+    sl_int_list full_blocks;   /* vision_full_blocks: that attend to all patches though there are windows */
+    bool alternating_rotation; /* vision_alternating_rotation: angles go column, row, column, row, ... */
 } sl_vit_config;
 
 typedef enum sl_merge {
@@ -34,6 +71,10 @@ typedef struct sl_adapter_config {
     int hidden;     /* hidden_size: the width between the two linear maps */
     sl_act act;     /* hidden_act */
     float norm_eps; /* layer_norm_eps */
+
+    bool norm_first;       /* adapter_norm_first: norm of each patch, before merging; in "family_config" */
+    sl_int_list deepstack; /* deepstack_blocks: of the ViT, whose output has an adapter of its own, the j-th added
+                              behind decoder layer j; in "family_config" */
 } sl_adapter_config;
 
 /* The mixture-of-experts decoder. JSON object "text_config", with the key names of Qwen3-MoE where it has them. */
@@ -60,6 +101,15 @@ typedef struct sl_decoder_config {
     float rope_theta;     /* rope_theta */
     int max_positions;    /* max_position_embeddings */
     bool tie_embeddings;  /* tie_word_embeddings: the output projection is the embedding table */
+
+    /* In "family_config", zero in Seedling's own decoder. */
+    bool qkv_bias;             /* qkv_bias: of the fused projection */
+    sl_int_list rope_sections; /* rope_sections: frequencies of time, row, column; empty: plain positions */
+    bool rope_interleaved;     /* rope_interleaved: their frequencies take turns */
+    float frame_steps;         /* frame_steps: positions of time in a second of video; 0: frames stand alone */
+    int kv_rank;               /* kv_rank: of the latent that keys and values are made from; 0: none (no MLA) */
+    int rope_dims;             /* rope_dims: of a head, with kv_rank; the others are not turned */
+    int value_dim;             /* value_dim: of a head, with kv_rank */
 } sl_decoder_config;
 
 /*
@@ -104,10 +154,20 @@ typedef struct sl_special_ids {
     int bos;         /* bos_token_id, -1: none */
     int eos;         /* eos_token_id */
     int pad;         /* pad_token_id */
+    int video_patch; /* video_patch_token_id: as image_patch, in videos; in "family_config", 0: none */
 } sl_special_ids;
 
+/* True when a vision feature stands in the place of token id. */
+static inline bool sl_is_patch(const sl_special_ids *ids, int32_t id)
+{
+    return id == ids->image_patch || (ids->video_patch > 0 && id == ids->video_patch);
+}
+
 typedef struct sl_config {
-    char name[64]; /* name */
+    char name[64];       /* name */
+    sl_family_id family; /* family; in "family_config" */
+    bool thinks;         /* thinks: a checkpoint of another family that always reasons first; in "family_config" */
+    bool bicubic;        /* resize_bicubic: how pictures are resized; in "family_config" */
     sl_vit_config vit;
     sl_adapter_config adapter;
     sl_decoder_config decoder;
@@ -153,8 +213,27 @@ const char *sl_config_name_at(int i);
 sl_status sl_config_check(const sl_config *c, sl_error *err);
 
 /* Parses the text of a config.json (n bytes) and checks it. Unknown keys are ignored; missing required ones are
- * errors that name the key. Messages do not name the file: the caller adds it with sl_fail_context. */
+ * errors that name the key. Messages do not name the file: the caller adds it with sl_fail_context. The model types of
+ * other families (model/family.h) are understood too. */
 sl_status sl_config_parse(const char *json, size_t n, sl_config *out, sl_error *err);
+
+/* Frames of a patch, at least 1. */
+static inline int sl_vit_frames(const sl_vit_config *c)
+{
+    return c->frames > 1 ? c->frames : 1;
+}
+
+/* Numbers of one patch. */
+static inline int64_t sl_vit_patch_numel(const sl_vit_config *c)
+{
+    return 3 * (int64_t)sl_vit_frames(c) * c->patch_size * c->patch_size;
+}
+
+/* Numbers of one picture feature: the decoder's width, and as much again for each block of DeepStack. */
+static inline int64_t sl_config_feature_width(const sl_config *c)
+{
+    return (int64_t)c->decoder.hidden * (1 + c->adapter.deepstack.n);
+}
 
 /* Reads DIR/config.json. */
 sl_status sl_config_load(const char *dir, sl_config *out, sl_error *err);

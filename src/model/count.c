@@ -41,7 +41,7 @@ sl_status sl_forward_plan(const sl_config *c, const sl_ops *ops, sl_dtype dt, co
     if (s != SL_OK) return s;
     s = sl_workspace_init(&w, NULL, dt, CEILING, err);
     if (s == SL_OK) {
-        sl_tensor *features = b->n_pictures ? sl_adapter_forward(&w.ctx, m, sl_vit_forward(&w.ctx, m, b)) : NULL;
+        sl_tensor *features = b->n_pictures ? sl_picture_features(&w.ctx, m, b) : NULL;
         out->vision_flops = w.ctx.flops;
         if (b->n_tokens) sl_decoder_forward(&w.ctx, m, b, features, NULL, NULL);
         out->decoder_flops = w.ctx.flops - out->vision_flops;

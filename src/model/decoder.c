@@ -1,8 +1,10 @@
 /*
  * decoder.c: the mixture-of-experts decoder (docs/MODEL.md, section 5).
  */
+#include "model/latent.h"
 #include "model/model.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What one layer reads besides its input; lives in the context's arenas, for backward. */
@@ -56,12 +58,44 @@ static sl_tensor *decoder_layer(sl_ctx *ctx, void *arg, sl_tensor *x)
     const struct sl_decoder_layer *w = a->weights;
     float eps = a->config->norm_eps;
     sl_tensor *h = sl_fn_rmsnorm(ctx, x, w->norm1, eps);
-    h = sl_fn_linear(ctx, h, w->qkv, &(sl_linear){0});
-    h = sl_fn_attention(ctx, h, &a->attend);
+    if (w->latent) {
+        h = sl_latent_attention(ctx, h, a->config, w, &a->attend);
+    } else {
+        h = sl_fn_linear(ctx, h, w->qkv, &(sl_linear){.bias = w->qkv_b});
+        h = sl_fn_attention(ctx, h, &a->attend);
+    }
     x = sl_fn_linear(ctx, h, w->o, &(sl_linear){.residual = x});
     sl_observe(ctx, x, "%slayers.%d.attn", a->tower, a->layer);
     h = sl_fn_rmsnorm(ctx, x, w->norm2, eps);
     return w->router ? experts(ctx, a, h, x) : feed_forward(ctx, h, w->gate_up, w->down, x);
+}
+
+/* Angles by time, row and column, or of a part of the head only (docs/MODEL.md, section 14). */
+static void mixed_angles(sl_ctx *ctx, const sl_decoder_config *c, const sl_batch *b, float *cos, float *sin)
+{
+    int n = c->head_dim / 2, turned = c->kv_rank ? c->rope_dims / 2 : n;
+    const int *s = c->rope_sections.items;
+    uint8_t *axis = sl_ctx_alloc_meta(ctx, (size_t)n);
+    double *freqs = sl_ctx_alloc_meta(ctx, (size_t)n * sizeof *freqs);
+    if (!axis || !freqs) return;
+    for (int i = 0; i < n; i++) {
+        int k = i % 3;
+        axis[i] = 0;
+        if (c->rope_sections.n && c->rope_interleaved)
+            axis[i] = (uint8_t)(k && i < 3 * s[k] ? k : 0);
+        else if (c->rope_sections.n)
+            axis[i] = i < s[0] ? 0 : i < s[0] + s[1] ? 1 : 2;
+        freqs[i] = i < turned ? pow((double)c->rope_theta, -(double)i / turned) : 0;
+    }
+    sl_rope r = {
+        .tokens = b->n_tokens,
+        .n_axes = c->rope_sections.n ? 3 : 1,
+        .n_freqs = n,
+        .positions = c->rope_sections.n ? b->axes : b->positions,
+        .axis = axis,
+        .freqs = freqs,
+    };
+    SL_RUN(ctx, rope_mixed, &r, cos, sin);
 }
 
 /* The attention of every layer, without the weights of its norms. */
@@ -69,7 +103,10 @@ static sl_attend decoder_attend(sl_ctx *ctx, const sl_decoder_config *c, const s
 {
     size_t numel = (size_t)b->n_tokens * (size_t)(c->head_dim / 2);
     float *cos = sl_ctx_alloc(ctx, numel * sizeof *cos), *sin = sl_ctx_alloc(ctx, numel * sizeof *sin);
-    if (cos && sin) SL_RUN(ctx, rope_table, b->n_tokens, 1, c->head_dim / 2, b->positions, c->rope_theta, cos, sin);
+    if (cos && sin && (c->rope_sections.n || c->kv_rank))
+        mixed_angles(ctx, c, b, cos, sin);
+    else if (cos && sin)
+        SL_RUN(ctx, rope_table, b->n_tokens, 1, c->head_dim / 2, b->positions, c->rope_theta, cos, sin);
     return (sl_attend){
         .n_heads = c->n_heads,
         .n_kv_heads = c->n_kv_heads,
@@ -81,6 +118,23 @@ static sl_attend decoder_attend(sl_ctx *ctx, const sl_decoder_config *c, const s
         .n_seqs = b->n_seqs,
         .causal = true,
     };
+}
+
+/* The parts that features consist of: the adapter's, then DeepStack's; each (n, hidden). Returns their number. */
+static int split_features(sl_ctx *ctx, const sl_tower *t, sl_tensor *features, sl_tensor **parts)
+{
+    int n = features ? (int)(sl_tensor_cols(features) / t->config->hidden) : 0;
+    parts[0] = features;
+    if (n <= 1) return n;
+    SL_CHECK(n <= 1 + SL_MAX_LIST);
+    int64_t rows = sl_tensor_rows(features);
+    sl_tensor *pieces = sl_fn_reshape(ctx, features, rows * n, t->config->hidden);
+    int32_t *index = sl_ctx_alloc_meta(ctx, (size_t)(rows * n) * sizeof *index);
+    for (int j = 0; j < n; j++) {
+        for (int64_t i = 0; index && i < rows; i++) index[j * rows + i] = (int32_t)(i * n + j);
+        parts[j] = index ? sl_fn_select_rows(ctx, pieces, rows, index + j * rows) : NULL;
+    }
+    return n;
 }
 
 static sl_tensor *embed(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, sl_tensor *features)
@@ -97,7 +151,9 @@ sl_tensor *sl_tower_forward(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, s
     const sl_decoder_config *c = t->config;
     SL_CHECK(!cache || !ctx->tape);
     if (stats) memset(stats, 0, (size_t)c->depth * (size_t)c->n_experts * sizeof *stats);
-    sl_tensor *x = embed(ctx, t, b, features);
+    sl_tensor *parts[1 + SL_MAX_LIST];
+    int n_parts = split_features(ctx, t, features, parts);
+    sl_tensor *x = embed(ctx, t, b, parts[0]);
     sl_attend attend = decoder_attend(ctx, c, b);
     struct layer_args *args = sl_ctx_alloc_meta(ctx, (size_t)c->depth * sizeof *args);
     if (!args) return NULL;
@@ -110,6 +166,7 @@ sl_tensor *sl_tower_forward(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, s
         if (stats && w->router) args[i].counts = stats + (size_t)i * (size_t)c->n_experts;
         bool keep = w->norm1->grad || t->adapted || (x && x->needs_grad);
         x = sl_block(ctx, decoder_layer, &args[i], x, keep ? t->keep : SL_KEEP_NOTHING);
+        if (i + 1 < n_parts) x = sl_fn_add_rows(ctx, x, parts[i + 1], b->feature_rows);
         sl_observe(ctx, x, "%slayers.%d", t->name, i);
     }
     x = sl_fn_rmsnorm(ctx, x, t->norm, c->norm_eps);

@@ -58,7 +58,7 @@ sl_tensor *sl_model_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b, c
                             int32_t *stats)
 {
     sl_tensor *features = NULL;
-    if (b->n_pictures) features = sl_adapter_forward(ctx, m, sl_vit_forward(ctx, m, b));
+    if (b->n_pictures) features = sl_picture_features(ctx, m, b);
     return sl_decoder_forward(ctx, m, b, features, cache, stats);
 }
 

@@ -65,7 +65,10 @@ sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b);
 typedef struct sl_vit_pass {
     sl_tensor *x; /* (n_patches, vit hidden) */
     struct vit_block_args *args;
-    int next; /* block that runs next */
+    int next;               /* block that runs next */
+    const int32_t *restore; /* (n_patches): the batch's order again, where windows need another; or NULL */
+    sl_tensor *deep[SL_MAX_LIST];
+    int n_deep; /* DeepStack's outputs so far */
 } sl_vit_pass;
 
 /* Patch embedding and everything that blocks share. b must stay valid until the end. */
@@ -75,6 +78,13 @@ void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_bl
 /* The last LayerNorm, after all blocks: what sl_vit_forward returns. */
 sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass);
 
+/* Everything behind the last block: features (n_patches / 4, sl_config_feature_width), DeepStack's beside the
+ * adapter's.
+ */
+sl_tensor *sl_vit_features(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass);
+/* Begins, continues and ends: from the batch's patches to the features of its pictures. */
+sl_tensor *sl_picture_features(sl_ctx *ctx, const sl_model *m, const sl_batch *b);
+
 /*
  * A stack of blocks of Seed-ViT's shape over x (b->n_patches, vit hidden), whose rows stand where b's positions and
  * cu_patches say; b's pixels are not read. Gradients reach the blocks when x needs them.
@@ -82,7 +92,8 @@ sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass);
 sl_tensor *sl_vit_blocks_forward(sl_ctx *ctx, const sl_model *m, const struct sl_vit_block *blocks, int depth,
                                  const sl_batch *b, sl_tensor *x);
 
-/* 2x2 merge and adapter: (n_patches, vit hidden) -> features (n_patches / 4, decoder hidden). */
+/* 2x2 merge and adapter: (n_patches, vit hidden) -> (n_patches / 4, decoder hidden); all of the features but for
+ * DeepStack. */
 sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches);
 
 /*
@@ -112,8 +123,9 @@ sl_tensor *sl_tower_forward(sl_ctx *ctx, const sl_tower *t, const sl_batch *b, s
 
 /*
  * The decoder: tokens and, where the batch has pictures, their features -> (n_tokens, hidden) after the last norm.
- * features may be NULL without pictures; cache may be NULL (and must be with a tape). stats, when not NULL, receives
- * the number of choices of each expert of each layer, (depth, n_experts); zeros for dense layers.
+ * features are sl_config_feature_width wide, and may be NULL without pictures; cache may be NULL (and must be with a
+ * tape). stats, when not NULL, receives the number of choices of each expert of each layer, (depth, n_experts); zeros
+ * for dense layers.
  */
 sl_tensor *sl_decoder_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_tensor *features,
                               const sl_decoder_cache *cache, int32_t *stats);

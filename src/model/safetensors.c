@@ -89,12 +89,12 @@ static void read_shape(struct sl_json_object *o, struct sl_stored_tensor *t, siz
     sl_json_get_array(o, "shape", &shape);
     if (!shape) return;
     size_t n = json_array_size(shape);
-    if (n > SL_MAX_DIMS) {
-        sl_json_fail(o, "shape", "%zu dimensions, this program has at most %d", n, SL_MAX_DIMS);
+    if (n > SL_FILE_DIMS) {
+        sl_json_fail(o, "shape", "%zu dimensions, this program has at most %d", n, SL_FILE_DIMS);
         return;
     }
     t->n_dims = n ? (int)n : 1;
-    for (size_t i = 0; i < SL_MAX_DIMS; i++) t->shape[i] = 1;
+    for (size_t i = 0; i < SL_FILE_DIMS; i++) t->shape[i] = 1;
     /* Products of any of the dimensions must fit, also beside one of 0: others will compute them. */
     size_t span = 1;
     bool empty = false;

@@ -9,15 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { SL_FILE_DIMS = 5 }; /* kernels of convolutions over time, rows and columns have as many */
+
 /* One tensor of an open checkpoint. Everything is borrowed from it. */
 struct sl_stored_tensor {
     const char *name;
-    const char *file;           /* path of the file that holds it, for messages */
-    const char *dtype_name;     /* as in the file */
-    sl_dtype dtype;             /* SL_N_DTYPES for a known type that this program has no use for (F64, BOOL, ...) */
-    int n_dims;                 /* 1..4; a scalar is read as shape (1) */
-    int64_t shape[SL_MAX_DIMS]; /* slowest first; unused entries are 1; a dimension may be 0 */
-    const unsigned char *data;  /* row-major, little-endian; the format may promise no alignment: use memcpy */
+    const char *file;            /* path of the file that holds it, for messages */
+    const char *dtype_name;      /* as in the file */
+    sl_dtype dtype;              /* SL_N_DTYPES for a known type that this program has no use for (F64, BOOL, ...) */
+    int n_dims;                  /* 1..5; a scalar is read as shape (1) */
+    int64_t shape[SL_FILE_DIMS]; /* slowest first; unused entries are 1; a dimension may be 0 */
+    const unsigned char *data;   /* row-major, little-endian; the format may promise no alignment: use memcpy */
     size_t bytes;
 };
 

@@ -2,6 +2,9 @@
  * vit.c: Seed-ViT and the adapter (docs/MODEL.md, sections 2 and 3).
  */
 #include "model/model.h"
+#include "model/vit_places.h"
+
+#include <math.h>
 
 /* What one block reads besides its input; lives in the context's arenas, for backward. */
 struct vit_block_args {
@@ -10,27 +13,54 @@ struct vit_block_args {
     sl_attend attend;
 };
 
+/* RMSNorm has no bias. */
+static sl_tensor *norm(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_weight *b, float eps)
+{
+    return b ? sl_fn_layernorm(ctx, x, w, b, eps) : sl_fn_rmsnorm(ctx, x, w, eps);
+}
+
 static sl_tensor *vit_block(sl_ctx *ctx, void *arg, sl_tensor *x)
 {
     const struct vit_block_args *a = arg;
     const struct sl_vit_block *w = a->weights;
     float eps = a->config->norm_eps;
-    sl_tensor *h = sl_fn_layernorm(ctx, x, w->norm1_w, w->norm1_b, eps);
+    bool gated = a->config->gated_mlp;
+    sl_tensor *h = norm(ctx, x, w->norm1_w, w->norm1_b, eps);
     h = sl_fn_linear(ctx, h, w->qkv_w, &(sl_linear){.bias = w->qkv_b});
     h = sl_fn_attention(ctx, h, &a->attend);
     x = sl_fn_linear(ctx, h, w->proj_w, &(sl_linear){.bias = w->proj_b, .residual = x});
-    h = sl_fn_layernorm(ctx, x, w->norm2_w, w->norm2_b, eps);
-    h = sl_fn_linear(ctx, h, w->fc1_w, &(sl_linear){.bias = w->fc1_b, .act = a->config->act});
+    h = norm(ctx, x, w->norm2_w, w->norm2_b, eps);
+    h = sl_fn_linear(ctx, h, w->fc1_w, &(sl_linear){.bias = w->fc1_b, .act = gated ? SL_ACT_NONE : a->config->act});
+    if (gated) h = sl_fn_swiglu(ctx, h);
     return sl_fn_linear(ctx, h, w->fc2_w, &(sl_linear){.bias = w->fc2_b, .residual = x});
 }
 
+/* Angles that follow column and row by turns. */
+static void alternating_angles(sl_ctx *ctx, const sl_vit_config *c, int64_t n, const int32_t *positions, float *cos,
+                               float *sin)
+{
+    int n_freqs = c->hidden / c->n_heads / 2;
+    uint8_t *axis = sl_ctx_alloc_meta(ctx, (size_t)n_freqs);
+    double *freqs = sl_ctx_alloc_meta(ctx, (size_t)n_freqs * sizeof *freqs);
+    if (!axis || !freqs) return;
+    for (int i = 0; i < n_freqs; i++) {
+        axis[i] = i % 2 == 0;
+        freqs[i] = pow((double)c->rope_theta, -(double)(i / 2) / (n_freqs / 2));
+    }
+    sl_rope r = {.tokens = n, .n_axes = 2, .n_freqs = n_freqs, .positions = positions, .axis = axis, .freqs = freqs};
+    SL_RUN(ctx, rope_mixed, &r, cos, sin);
+}
+
 /* The attention of every block: patches attend within their picture, turned by their place in its grid. */
-static sl_attend vit_attend(sl_ctx *ctx, const sl_vit_config *c, const sl_batch *b)
+static sl_attend vit_attend(sl_ctx *ctx, const sl_vit_config *c, const sl_batch *b, const int32_t *positions)
 {
     int head_dim = c->hidden / c->n_heads;
     size_t numel = (size_t)b->n_patches * (size_t)(head_dim / 2);
     float *cos = sl_ctx_alloc(ctx, numel * sizeof *cos), *sin = sl_ctx_alloc(ctx, numel * sizeof *sin);
-    if (cos && sin) SL_RUN(ctx, rope_table, b->n_patches, 2, head_dim / 4, b->patch_positions, c->rope_theta, cos, sin);
+    if (cos && sin && c->alternating_rotation)
+        alternating_angles(ctx, c, b->n_patches, positions, cos, sin);
+    else if (cos && sin)
+        SL_RUN(ctx, rope_table, b->n_patches, 2, head_dim / 4, positions, c->rope_theta, cos, sin);
     return (sl_attend){
         .n_heads = c->n_heads,
         .n_kv_heads = c->n_heads,
@@ -51,21 +81,33 @@ static sl_tensor *patches_tensor(sl_ctx *ctx, const sl_batch *b, int64_t cols)
     return t;
 }
 
-/* The blocks of a stack with what each reads, in the context's arenas; NULL once the context has failed. */
-static struct vit_block_args *block_args(sl_ctx *ctx, const sl_vit_config *c, const struct sl_vit_block *blocks,
-                                         int depth, const sl_batch *b)
+static bool in_list(const sl_int_list *list, int item)
 {
-    sl_attend attend = vit_attend(ctx, c, b);
+    for (int i = 0; i < list->n; i++)
+        if (list->items[i] == item) return true;
+    return false;
+}
+
+/*
+ * The blocks of a stack with what each reads, in the context's arenas; NULL once the context has failed. With windows
+ * patches stand in their order, and only the configuration's full blocks look beyond them.
+ */
+static struct vit_block_args *block_args(sl_ctx *ctx, const sl_vit_config *c, const struct sl_vit_block *blocks,
+                                         int depth, const sl_batch *b, const struct sl_windows *windows)
+{
+    sl_attend full = vit_attend(ctx, c, b, windows ? windows->positions : b->patch_positions), near = full;
+    if (windows) near.cu_seqlens = windows->cu, near.n_seqs = windows->n;
     struct vit_block_args *args = sl_ctx_alloc_meta(ctx, (size_t)depth * sizeof *args);
     for (int i = 0; args && i < depth; i++)
-        args[i] = (struct vit_block_args){.config = c, .weights = &blocks[i], .attend = attend};
+        args[i] = (struct vit_block_args){
+            .config = c, .weights = &blocks[i], .attend = in_list(&c->full_blocks, i) ? full : near};
     return args;
 }
 
 sl_tensor *sl_vit_blocks_forward(sl_ctx *ctx, const sl_model *m, const struct sl_vit_block *blocks, int depth,
                                  const sl_batch *b, sl_tensor *x)
 {
-    struct vit_block_args *args = block_args(ctx, &m->config.vit, blocks, depth, b);
+    struct vit_block_args *args = block_args(ctx, &m->config.vit, blocks, depth, b, NULL);
     if (!args || !x) return NULL;
     for (int i = 0; i < depth; i++)
         x = sl_block(ctx, vit_block, &args[i], x, x && x->needs_grad ? m->vit_keep : SL_KEEP_NOTHING);
@@ -76,11 +118,52 @@ void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass
 {
     const sl_weights *w = &m->weights;
     const sl_vit_config *c = &m->config.vit;
+    sl_taps taps;
     sl_tensor *x = patches_tensor(ctx, b, w->patch_w->k);
     sl_observe(ctx, x, "patches");
     x = sl_fn_linear(ctx, x, w->patch_w, &(sl_linear){.bias = w->patch_b});
+    if (w->table && sl_table_taps(ctx, b, c->table_side, c->filter, &taps))
+        x = sl_fn_add_interpolated(ctx, x, w->table, &taps);
     sl_observe(ctx, x, "vit.patch_embed");
-    *pass = (sl_vit_pass){.x = x, .args = block_args(ctx, c, w->vit, c->depth, b)};
+    struct sl_windows *windows = c->window ? sl_windows_make(ctx, b, c->window) : NULL;
+    if (windows) x = sl_fn_select_rows(ctx, x, b->n_patches, windows->order);
+    *pass = (sl_vit_pass){
+        .x = x,
+        .args = c->window && !windows ? NULL : block_args(ctx, c, w->vit, c->depth, b, windows),
+        .restore = windows ? windows->restore : NULL,
+    };
+}
+
+/* Runs one adapter over patches. */
+static sl_tensor *merge(sl_ctx *ctx, const sl_model *m, const struct sl_merger *w, sl_tensor *x, bool norm_first)
+{
+    const sl_adapter_config *c = &m->config.adapter;
+    if (norm_first) x = norm(ctx, x, w->norm_w, w->norm_b, c->norm_eps);
+    x = c->merge == SL_MERGE_CONCAT ? sl_fn_concat4(ctx, x) : sl_fn_pool4(ctx, x);
+    if (w == &m->weights.adapter) sl_observe(ctx, x, "merge");
+    if (!norm_first) x = norm(ctx, x, w->norm_w, w->norm_b, c->norm_eps);
+    x = sl_fn_linear(ctx, x, w->fc1_w, &(sl_linear){.bias = w->fc1_b, .act = c->act});
+    return sl_fn_linear(ctx, x, w->fc2_w, &(sl_linear){.bias = w->fc2_b});
+}
+
+/* Keeps what the decoder gets from the output of this block, if it is one of DeepStack's. */
+static void keep_deep(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass)
+{
+    const sl_int_list *blocks = &m->config.adapter.deepstack;
+    if (pass->n_deep >= blocks->n || blocks->items[pass->n_deep] != pass->next || !pass->x) return;
+    const struct sl_merger *w = &m->weights.deepstack[pass->n_deep];
+    sl_tensor *kept = NULL;
+    if (!ctx->tape) { /* the result survives, its temporaries do not */
+        kept = sl_tensor_new(ctx, pass->x->dtype, sl_tensor_rows(pass->x) / 4, m->config.decoder.hidden);
+        sl_mark mark = sl_ctx_mark(ctx);
+        sl_tensor *y = merge(ctx, m, w, pass->x, false);
+        if (kept && y) SL_RUN(ctx, scale, sl_tensor_numel(y), 1.0f, y->data, y->dtype, kept->data, kept->dtype);
+        sl_ctx_release_to(ctx, mark);
+    } else {
+        kept = merge(ctx, m, w, pass->x, false);
+    }
+    sl_observe(ctx, kept, "deepstack.%d", pass->n_deep);
+    pass->deep[pass->n_deep++] = kept;
 }
 
 void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks)
@@ -90,13 +173,17 @@ void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_bl
     for (; n_blocks > 0 && pass->next < m->config.vit.depth; n_blocks--, pass->next++) {
         pass->x = sl_block(ctx, vit_block, &pass->args[pass->next], pass->x, trained ? m->vit_keep : SL_KEEP_NOTHING);
         sl_observe(ctx, pass->x, "vit.blocks.%d", pass->next);
+        keep_deep(ctx, m, pass);
     }
 }
 
 sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass)
 {
     const sl_weights *w = &m->weights;
-    sl_tensor *x = sl_fn_layernorm(ctx, pass->x, w->post_norm_w, w->post_norm_b, m->config.vit.norm_eps);
+    sl_tensor *x = pass->x;
+    if (x && pass->restore) x = sl_fn_select_rows(ctx, x, sl_tensor_rows(x), pass->restore);
+    if (!w->post_norm_w) return x;
+    x = norm(ctx, x, w->post_norm_w, w->post_norm_b, m->config.vit.norm_eps);
     sl_observe(ctx, x, "vit.post_norm");
     return x;
 }
@@ -111,13 +198,22 @@ sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b)
 
 sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches)
 {
-    const sl_weights *w = &m->weights;
-    const sl_adapter_config *c = &m->config.adapter;
-    sl_tensor *x = c->merge == SL_MERGE_CONCAT ? sl_fn_concat4(ctx, patches) : sl_fn_pool4(ctx, patches);
-    sl_observe(ctx, x, "merge");
-    x = sl_fn_layernorm(ctx, x, w->adapter_norm_w, w->adapter_norm_b, c->norm_eps);
-    x = sl_fn_linear(ctx, x, w->fc1_w, &(sl_linear){.bias = w->fc1_b, .act = c->act});
-    x = sl_fn_linear(ctx, x, w->fc2_w, &(sl_linear){.bias = w->fc2_b});
+    sl_tensor *x = merge(ctx, m, &m->weights.adapter, patches, m->config.adapter.norm_first);
     sl_observe(ctx, x, "adapter");
     return x;
+}
+
+sl_tensor *sl_vit_features(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass)
+{
+    sl_tensor *parts[1 + SL_MAX_LIST] = {sl_adapter_forward(ctx, m, sl_vit_end(ctx, m, pass))};
+    for (int j = 0; j < pass->n_deep; j++) parts[1 + j] = pass->deep[j];
+    return pass->n_deep ? sl_fn_side_by_side(ctx, parts, 1 + pass->n_deep) : parts[0];
+}
+
+sl_tensor *sl_picture_features(sl_ctx *ctx, const sl_model *m, const sl_batch *b)
+{
+    sl_vit_pass pass;
+    sl_vit_begin(ctx, m, b, &pass);
+    sl_vit_continue(ctx, m, &pass, m->config.vit.depth);
+    return sl_vit_features(ctx, m, &pass);
 }

@@ -51,48 +51,65 @@ void sl_build_at(struct sl_weight_builder *b, sl_module module, int layer, const
     b->layer = layer;
 }
 
+/* A norm of width n: RMSNorm has no bias. */
+static void build_norm(struct sl_weight_builder *b, const char *name, int64_t n, bool rms, sl_weight **w,
+                       sl_weight **bias)
+{
+    char full[64];
+    snprintf(full, sizeof full, "%s.weight", name);
+    *w = sl_build_vector(b, full, n, SL_INIT_ONE);
+    snprintf(full, sizeof full, "%s.bias", name);
+    *bias = rms ? NULL : sl_build_vector(b, full, n, SL_INIT_ZERO);
+}
+
 void sl_build_vit_block(struct sl_weight_builder *b, struct sl_vit_block *v, const sl_vit_config *c)
 {
-    int64_t d = c->hidden, m = c->mlp_hidden;
-    v->norm1_w = sl_build_vector(b, "norm1.weight", d, SL_INIT_ONE);
-    v->norm1_b = sl_build_vector(b, "norm1.bias", d, SL_INIT_ZERO);
+    int64_t d = c->hidden, m = c->mlp_hidden, inner = c->gated_mlp ? 2 * m : m;
+    build_norm(b, "norm1", d, c->rms_norm, &v->norm1_w, &v->norm1_b);
     v->qkv_w = sl_build_matrix(b, "attn.qkv.weight", 3 * d, d, SL_INIT_NORMAL);
     v->qkv_b = sl_build_vector(b, "attn.qkv.bias", 3 * d, SL_INIT_ZERO);
     v->proj_w = sl_build_matrix(b, "attn.proj.weight", d, d, SL_INIT_RESIDUAL);
     v->proj_b = sl_build_vector(b, "attn.proj.bias", d, SL_INIT_ZERO);
-    v->norm2_w = sl_build_vector(b, "norm2.weight", d, SL_INIT_ONE);
-    v->norm2_b = sl_build_vector(b, "norm2.bias", d, SL_INIT_ZERO);
-    v->fc1_w = sl_build_matrix(b, "mlp.fc1.weight", m, d, SL_INIT_NORMAL);
-    v->fc1_b = sl_build_vector(b, "mlp.fc1.bias", m, SL_INIT_ZERO);
+    build_norm(b, "norm2", d, c->rms_norm, &v->norm2_w, &v->norm2_b);
+    v->fc1_w = sl_build_matrix(b, "mlp.fc1.weight", inner, d, SL_INIT_NORMAL);
+    v->fc1_b = sl_build_vector(b, "mlp.fc1.bias", inner, SL_INIT_ZERO);
     v->fc2_w = sl_build_matrix(b, "mlp.fc2.weight", d, m, SL_INIT_RESIDUAL);
     v->fc2_b = sl_build_vector(b, "mlp.fc2.bias", d, SL_INIT_ZERO);
 }
 
 static void build_vit(struct sl_weight_builder *b, const sl_vit_config *c)
 {
-    int64_t d = c->hidden, patch = 3 * (int64_t)c->patch_size * c->patch_size;
+    int64_t d = c->hidden, side = c->table_side;
     sl_build_at(b, SL_MODULE_VIT, -1, "model.visual.");
-    b->w->patch_w = sl_build_matrix(b, "patch_embed.proj.weight", d, patch, SL_INIT_NORMAL);
-    b->w->patch_b = sl_build_vector(b, "patch_embed.proj.bias", d, SL_INIT_ZERO);
+    b->w->patch_w = sl_build_matrix(b, "patch_embed.proj.weight", d, sl_vit_patch_numel(c), SL_INIT_NORMAL);
+    if (!c->no_patch_bias) b->w->patch_b = sl_build_vector(b, "patch_embed.proj.bias", d, SL_INIT_ZERO);
+    if (side) b->w->table = sl_build_row(b, "pos_embed.weight", SL_ROLE_EMBEDDING, SL_INIT_NORMAL, 0, side * side, d);
     for (int i = 0; i < c->depth; i++) {
         sl_build_at(b, SL_MODULE_VIT, i, "model.visual.blocks.%d.", i);
         sl_build_vit_block(b, &b->w->vit[i], c);
     }
     sl_build_at(b, SL_MODULE_VIT, -1, "model.visual.");
-    b->w->post_norm_w = sl_build_vector(b, "post_norm.weight", d, SL_INIT_ONE);
-    b->w->post_norm_b = sl_build_vector(b, "post_norm.bias", d, SL_INIT_ZERO);
+    if (!c->no_post_norm) build_norm(b, "post_norm", d, c->rms_norm, &b->w->post_norm_w, &b->w->post_norm_b);
+}
+
+static void build_merger(struct sl_weight_builder *b, struct sl_merger *m, const sl_config *c, bool norm_first)
+{
+    int64_t merged = (int64_t)c->vit.hidden * (c->adapter.merge == SL_MERGE_CONCAT ? 4 : 1);
+    build_norm(b, "norm", norm_first ? c->vit.hidden : merged, c->vit.rms_norm, &m->norm_w, &m->norm_b);
+    m->fc1_w = sl_build_matrix(b, "fc1.weight", c->adapter.hidden, merged, SL_INIT_NORMAL);
+    m->fc1_b = sl_build_vector(b, "fc1.bias", c->adapter.hidden, SL_INIT_ZERO);
+    m->fc2_w = sl_build_matrix(b, "fc2.weight", c->decoder.hidden, c->adapter.hidden, SL_INIT_NORMAL);
+    m->fc2_b = sl_build_vector(b, "fc2.bias", c->decoder.hidden, SL_INIT_ZERO);
 }
 
 static void build_adapter(struct sl_weight_builder *b, const sl_config *c)
 {
-    int64_t merged = (int64_t)c->vit.hidden * (c->adapter.merge == SL_MERGE_CONCAT ? 4 : 1);
     sl_build_at(b, SL_MODULE_ADAPTER, -1, "model.adapter.");
-    b->w->adapter_norm_w = sl_build_vector(b, "norm.weight", merged, SL_INIT_ONE);
-    b->w->adapter_norm_b = sl_build_vector(b, "norm.bias", merged, SL_INIT_ZERO);
-    b->w->fc1_w = sl_build_matrix(b, "fc1.weight", c->adapter.hidden, merged, SL_INIT_NORMAL);
-    b->w->fc1_b = sl_build_vector(b, "fc1.bias", c->adapter.hidden, SL_INIT_ZERO);
-    b->w->fc2_w = sl_build_matrix(b, "fc2.weight", c->decoder.hidden, c->adapter.hidden, SL_INIT_NORMAL);
-    b->w->fc2_b = sl_build_vector(b, "fc2.bias", c->decoder.hidden, SL_INIT_ZERO);
+    build_merger(b, &b->w->adapter, c, c->adapter.norm_first);
+    for (int j = 0; j < c->adapter.deepstack.n; j++) {
+        sl_build_at(b, SL_MODULE_ADAPTER, -1, "model.deepstack.%d.", j);
+        build_merger(b, &b->w->deepstack[j], c, false);
+    }
 }
 
 static void build_experts(struct sl_weight_builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c)
@@ -108,18 +125,41 @@ static void build_experts(struct sl_weight_builder *b, struct sl_decoder_layer *
     l->shared_down = sl_build_matrix(b, "mlp.shared_expert.down_proj.weight", h, s, SL_INIT_RESIDUAL);
 }
 
-void sl_build_decoder_layer(struct sl_weight_builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c,
-                            int layer)
+/* Keys and values from a latent vector (MLA): its norm and its maps, and the part of the keys that is turned. */
+static void build_latent(struct sl_weight_builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c)
 {
-    int64_t h = c->hidden, d = c->head_dim;
-    l->norm1 = sl_build_vector(b, "input_layernorm.weight", h, SL_INIT_ONE);
-    l->qkv = sl_build_matrix(b, "self_attn.qkv_proj.weight", (c->n_heads + 2 * (int64_t)c->n_kv_heads) * d, h,
-                             SL_INIT_NORMAL);
+    int64_t h = c->hidden, kept = c->head_dim - c->rope_dims;
+    l->q = sl_build_matrix(b, "self_attn.q_proj.weight", c->n_heads * (int64_t)c->head_dim, h, SL_INIT_NORMAL);
+    l->latent = sl_build_matrix(b, "self_attn.kv_a_proj.weight", c->kv_rank, h, SL_INIT_NORMAL);
+    l->turned = sl_build_matrix(b, "self_attn.k_rope_proj.weight", c->rope_dims, h, SL_INIT_NORMAL);
+    l->latent_norm = sl_build_vector(b, "self_attn.kv_a_layernorm.weight", c->kv_rank, SL_INIT_ONE);
+    l->expand = sl_build_matrix(b, "self_attn.kv_b_proj.weight", c->n_heads * (kept + c->value_dim), c->kv_rank,
+                                SL_INIT_NORMAL);
+    l->o = sl_build_matrix(b, "self_attn.o_proj.weight", h, c->n_heads * (int64_t)c->value_dim, SL_INIT_RESIDUAL);
+}
+
+static void build_attention(struct sl_weight_builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c)
+{
+    int64_t h = c->hidden, d = c->head_dim, rows = (c->n_heads + 2 * (int64_t)c->n_kv_heads) * d;
+    if (c->kv_rank) {
+        build_latent(b, l, c);
+        return;
+    }
+    l->qkv = sl_build_matrix(b, "self_attn.qkv_proj.weight", rows, h, SL_INIT_NORMAL);
+    if (c->qkv_bias) l->qkv_b = sl_build_vector(b, "self_attn.qkv_proj.bias", rows, SL_INIT_ZERO);
     if (c->qk_norm) {
         l->q_norm = sl_build_vector(b, "self_attn.q_norm.weight", d, SL_INIT_ONE);
         l->k_norm = sl_build_vector(b, "self_attn.k_norm.weight", d, SL_INIT_ONE);
     }
     l->o = sl_build_matrix(b, "self_attn.o_proj.weight", h, c->n_heads * d, SL_INIT_RESIDUAL);
+}
+
+void sl_build_decoder_layer(struct sl_weight_builder *b, struct sl_decoder_layer *l, const sl_decoder_config *c,
+                            int layer)
+{
+    int64_t h = c->hidden;
+    l->norm1 = sl_build_vector(b, "input_layernorm.weight", h, SL_INIT_ONE);
+    build_attention(b, l, c);
     l->norm2 = sl_build_vector(b, "post_attention_layernorm.weight", h, SL_INIT_ONE);
     if (layer < c->n_dense_layers || c->n_experts == 0) {
         l->gate_up = sl_build_matrix(b, "mlp.gate_up_proj.weight", 2 * (int64_t)c->mlp_hidden, h, SL_INIT_NORMAL);
@@ -152,7 +192,7 @@ sl_status sl_weights_build(const sl_config *c, sl_weights *out, sl_error *err)
 {
     const sl_pretrain_config *p = &c->pretrain;
     size_t depths = (size_t)c->vit.depth + (size_t)c->decoder.depth;
-    size_t most = 48 + 12 * (depths + (size_t)p->predictor_depth + (size_t)p->text_depth);
+    size_t most = 48 + 6 * SL_MAX_LIST + 16 * (depths + (size_t)p->predictor_depth + (size_t)p->text_depth);
     if (c->lora.rank) most *= 3; /* a matrix and its two factors */
     *out = (sl_weights){
         .rows = sl_alloc_array(most, sizeof *out->rows),

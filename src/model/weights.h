@@ -57,16 +57,23 @@ typedef struct sl_weight_row {
     sl_weight w;
 } sl_weight_row;
 
+/* Members that the configuration leaves out (biases of RMSNorm) are NULL. */
 struct sl_vit_block {
     sl_weight *norm1_w, *norm1_b, *qkv_w, *qkv_b, *proj_w, *proj_b, *norm2_w, *norm2_b, *fc1_w, *fc1_b, *fc2_w, *fc2_b;
 };
 
+/* An adapter: norm, linear map, activation, linear map. */
+struct sl_merger {
+    sl_weight *norm_w, *norm_b, *fc1_w, *fc1_b, *fc2_w, *fc2_b;
+};
+
 /* Members that a layer does not have are NULL. */
 struct sl_decoder_layer {
-    sl_weight *norm1, *qkv, *q_norm, *k_norm, *o, *norm2;
-    sl_weight *gate_up, *down;                 /* dense */
-    sl_weight *router, *select_bias;           /* experts */
-    sl_weight *experts_gate_up, *experts_down; /* stacks (E, 2X, H), (E, H, X) */
+    sl_weight *norm1, *qkv, *qkv_b, *q_norm, *k_norm, *o, *norm2;
+    sl_weight *q, *latent, *turned, *latent_norm, *expand; /* in place of qkv, with kv_rank */
+    sl_weight *gate_up, *down;                             /* dense */
+    sl_weight *router, *select_bias;                       /* experts */
+    sl_weight *experts_gate_up, *experts_down;             /* stacks (E, 2X, H), (E, H, X) */
     sl_weight *shared_gate_up, *shared_down;
 };
 
@@ -87,9 +94,10 @@ struct sl_pretrain_weights {
 typedef struct sl_weights {
     sl_weight_row *rows; /* owned */
     int n_rows;
-    sl_weight *patch_w, *patch_b, *post_norm_w, *post_norm_b;
+    sl_weight *patch_w, *patch_b, *table, *post_norm_w, *post_norm_b;
     struct sl_vit_block *vit; /* owned, (vit.depth) */
-    sl_weight *adapter_norm_w, *adapter_norm_b, *fc1_w, *fc1_b, *fc2_w, *fc2_b;
+    struct sl_merger adapter;
+    struct sl_merger deepstack[SL_MAX_LIST];
     sl_weight *embed, *norm, *head;  /* head is embed when tied */
     struct sl_decoder_layer *layers; /* owned, (decoder.depth) */
     struct sl_pretrain_weights pretrain;

@@ -355,18 +355,25 @@ sl_tensor *sl_fn_pool4(sl_ctx *ctx, sl_tensor *x)
     return unary(ctx, x, y, pool4_backward);
 }
 
-static void concat4_backward(sl_ctx *ctx, sl_node *node)
+/* The same numbers under the shape of x. */
+static void reshape_backward(sl_ctx *ctx, sl_node *node)
 {
     struct unary_node *n = (struct unary_node *)node;
-    if (n->y->grad) sl_grad_pass(ctx, n->x, n->y->grad);
+    if (!n->y->grad) return;
+    sl_tensor *dx = sl_tensor_wrap(ctx, n->x->dtype, sl_tensor_rows(n->x), sl_tensor_cols(n->x), n->y->grad->data);
+    sl_grad_pass(ctx, n->x, dx);
+}
+
+sl_tensor *sl_fn_reshape(sl_ctx *ctx, sl_tensor *x, int64_t rows, int64_t cols)
+{
+    if (ctx->failed || !x) return NULL;
+    SL_CHECK(rows * cols == sl_tensor_numel(x));
+    return unary(ctx, x, sl_tensor_wrap(ctx, x->dtype, rows, cols, x->data), reshape_backward);
 }
 
 sl_tensor *sl_fn_concat4(sl_ctx *ctx, sl_tensor *x)
 {
-    if (ctx->failed || !x) return NULL;
-    SL_CHECK(sl_tensor_rows(x) % 4 == 0);
-    sl_tensor *y = sl_tensor_wrap(ctx, x->dtype, sl_tensor_rows(x) / 4, 4 * sl_tensor_cols(x), x->data);
-    return unary(ctx, x, y, concat4_backward);
+    return x ? sl_fn_reshape(ctx, x, sl_tensor_rows(x) / 4, 4 * sl_tensor_cols(x)) : NULL;
 }
 
 /* --- embedding and replacing rows ------------------------------------------------------------------------------ */

@@ -59,6 +59,25 @@ sl_tensor *sl_fn_replace_rows(sl_ctx *ctx, sl_tensor *x, sl_tensor *src, const i
 /* Rows index[i] of x: (rows, cols) -> (n, cols). The indices differ from each other and stay valid until backward. */
 sl_tensor *sl_fn_select_rows(sl_ctx *ctx, sl_tensor *x, int64_t n, const int32_t *index);
 
+/* Adds row i of src to row index[i] of x, in place, and returns x. Indices differ and stay valid until backward. */
+sl_tensor *sl_fn_add_rows(sl_ctx *ctx, sl_tensor *x, sl_tensor *src, const int32_t *index);
+
+/* n tensors (rows, cols) as one (rows, n cols), side by side. The array may vanish. */
+sl_tensor *sl_fn_side_by_side(sl_ctx *ctx, sl_tensor *const *parts, int n);
+
+/* The same numbers as (rows, cols), of which there must be as many. */
+sl_tensor *sl_fn_reshape(sl_ctx *ctx, sl_tensor *x, int64_t rows, int64_t cols);
+
+/* What is looked up for each row: taps entries of a table, and their shares. Valid until backward. */
+typedef struct sl_taps {
+    int n;              /* of a row */
+    const int32_t *ids; /* (rows, n) */
+    const float *shares;
+} sl_taps;
+
+/* x + sum_j shares[i][j] * table[ids[i][j]]: an interpolated table. Without a tape the result is written into x. */
+sl_tensor *sl_fn_add_interpolated(sl_ctx *ctx, sl_tensor *x, const sl_weight *table, const sl_taps *taps);
+
 /* Average of every four rows: (4 rows, cols) -> (rows, cols). */
 sl_tensor *sl_fn_pool4(sl_ctx *ctx, sl_tensor *x);
 

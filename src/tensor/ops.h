@@ -196,6 +196,15 @@ typedef struct sl_adamw {
     int64_t step;     /* counts from 1 */
 } sl_adamw;
 
+/* Rotary angles of which each follows one of several positions: positions[t][axis[i]] * freqs[i]. */
+typedef struct sl_rope {
+    int64_t tokens;
+    int n_axes, n_freqs;
+    const int32_t *positions; /* (tokens, n_axes) */
+    const uint8_t *axis;      /* (n_freqs) */
+    const double *freqs;      /* (n_freqs): radians a position; 0 turns nothing */
+} sl_rope;
+
 struct sl_ops {
     const char *name; /* "ref", "avx2", "avx512", "amx" */
     int n_threads;
@@ -235,6 +244,9 @@ struct sl_ops {
      */
     void (*rope_table)(const sl_ops *o, int64_t tokens, int n_axes, int n_freqs, const int32_t *positions, float theta,
                        float *cos, float *sin);
+
+    /* cos and sin (tokens, n_freqs) of the angles of r. */
+    void (*rope_mixed)(const sl_ops *o, const sl_rope *r, float *cos, float *sin);
 
     /*
      * Copies the new rows of k and v (rows, cols), kv_stride elements apart, into the pages of a paged cache; the

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     unsigned sum = 0;
     for (size_t i = 0; i < sl_safetensors_count(st); i++) {
         const struct sl_stored_tensor *t = sl_safetensors_at(st, i);
-        if (sl_safetensors_find(st, t->name) != t || t->n_dims < 1 || t->n_dims > SL_MAX_DIMS) abort();
+        if (sl_safetensors_find(st, t->name) != t || t->n_dims < 1 || t->n_dims > SL_FILE_DIMS) abort();
         for (size_t j = 0; j < t->bytes; j++) sum += t->data[j];
         total += t->bytes;
         if (t->dtype != SL_F32 && t->dtype != SL_BF16 && t->dtype != SL_F16) continue;

@@ -290,7 +290,7 @@ static const char *load_altered(const char *dir, const char *tensor, const char 
         for (size_t i = 0; i < sl_safetensors_count(in); i++) {
             const struct sl_stored_tensor *t = sl_safetensors_at(in, i);
             bool altered = strcmp(t->name, tensor) == 0;
-            int64_t shape[SL_MAX_DIMS];
+            int64_t shape[SL_FILE_DIMS];
             memcpy(shape, t->shape, sizeof shape);
             if (altered && rows) shape[0] = rows;
             if (altered && !rename) continue;

@@ -171,7 +171,7 @@ static void test_broken_files_are_refused_with_tensor_and_reason(void **state)
         {"{\"a\":" T("F32", "1", 0, 4) "}", 4, "tensor \"a\": shape: expected an array, found 1"},
         {"{\"a\":" T("F32", "[-1]", 0, 4) "}", 4, "tensor \"a\": shape: dimension 0 is not a whole number"},
         {"{\"a\":" T("F32", "[1.0]", 0, 4) "}", 4, "dimension 0 is not a whole number"},
-        {"{\"a\":" T("F32", "[1,1,1,1,1]", 0, 4) "}", 4, "shape: 5 dimensions, this program has at most 4"},
+        {"{\"a\":" T("F32", "[1,1,1,1,1,1]", 0, 4) "}", 4, "shape: 6 dimensions, this program has at most 5"},
         {"{\"a\":" T("F32", "[4294967296,4294967296]", 0, 4) "}", 4, "shape: too large"},
         {"{\"a\":" T("F32", "[4611686018427387904]", 0, 0) "}", 0, "shape: too large"},
         {"{\"a\":" T("U8", "[4294967296,2147483648,0]", 0, 0) "}", 0, "shape: too large"},

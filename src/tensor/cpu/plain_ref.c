@@ -27,6 +27,17 @@ static void rope_table(const sl_ops *o, int64_t tokens, int n_axes, int n_freqs,
     }
 }
 
+static void rope_mixed(const sl_ops *o, const sl_rope *r, float *cos_out, float *sin_out)
+{
+#pragma omp parallel for num_threads(o->n_threads) schedule(static) if (r->tokens * r->n_freqs > 4096)
+    for (int64_t t = 0; t < r->tokens; t++)
+        for (int i = 0; i < r->n_freqs; i++) {
+            double angle = r->positions[t * r->n_axes + r->axis[i]] * r->freqs[i];
+            cos_out[t * r->n_freqs + i] = (float)cos(angle);
+            sin_out[t * r->n_freqs + i] = (float)sin(angle);
+        }
+}
+
 /* Rounds each head of a row to int8 by its largest value; the scales stand apart. */
 static void quantise_row(const sl_attention_paged *p, const void *x, int8_t *out, float *scales)
 {
@@ -94,6 +105,7 @@ void sl_plain_fill_ref(sl_ops *o, const sl_cpu_features *f)
 {
     (void)f;
     o->rope_table = rope_table;
+    o->rope_mixed = rope_mixed;
     o->cache_write = cache_write;
     o->sum = sum;
     o->zero = zero;
