@@ -1,9 +1,11 @@
 /*
  * cmd_info.c: `seedling info`: parameters, memory and FLOPs of a model or configuration, without allocating it.
  */
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/info_gguf.h"
 #include "cli/model_arg.h"
 #include "infer/kv_cache.h"
 #include "model/count.h"
@@ -215,7 +217,8 @@ int sl_cmd_info(int argc, char **argv)
         .about =
             "Prints the parameters of each part, the memory that inference and a training step take, and the FLOPs\n"
             "of a text token and of a picture. MODEL is a folder or a configuration: nano, mini, base, seed1.5-vl.\n"
-            "Nothing of the model's size is allocated: numbers come from a dry run of the model's own code.",
+            "Nothing of the model's size is allocated: numbers come from a dry run of the model's own code.\n"
+            "Of a GGUF file, whatever model is in it, the metadata and the tensors are printed.",
         .example = "seedling info seed1.5-vl\nseedling info mini --seqs 4 --pictures 2 --picture 448x448 --recompute",
         .min_args = 1,
         .max_args = 1,
@@ -232,6 +235,7 @@ int sl_cmd_info(int argc, char **argv)
     if (sscanf(o.picture, "%dx%d%c", &i.width, &i.height, &after) != 2 || i.width < 28 || i.height < 28 ||
         i.width % 28 || i.height % 28 || i.width > 28 * 1024 || i.height > 28 * 1024)
         return sl_cli_usage("info", "--picture %s: use WIDTHxHEIGHT, multiples of 28", o.picture);
+    if (sl_file_exists(args.items[0])) return sl_cli_info_gguf(args.items[0], o.json);
     sl_error err = {0};
     sl_ops *ops = NULL;
     sl_status s = sl_cpu_ops_default((int)o.threads, &ops, &err);

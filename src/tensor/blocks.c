@@ -121,8 +121,9 @@ static void decode_q6_k(const uint8_t *b, float *out)
     const int8_t *scales = (const int8_t *)b + 192;
     for (int i = 0; i < 256; i++) {
         int half = i / 128, p = i % 128 / 32, l = i % 32;
-        int low = b[half * 64 + p % 2 * 32 + l] >> (p / 2 * 4) & 15, high = b[128 + half * 32 + l] >> (2 * p) & 3;
-        out[i] = d * (float)scales[i / 16] * (float)((low | high << 4) - 32);
+        int run = i / 16, low = b[half * 64 + p % 2 * 32 + l] >> (p / 2 * 4) & 15,
+            high = b[128 + half * 32 + l] >> (2 * p) & 3;
+        out[i] = d * (float)scales[run] * (float)((low | high << 4) - 32);
     }
 }
 
