@@ -22,14 +22,44 @@
 
 static const char *const test_colours[] = {"red", "green", "blue", "white"};
 
-/* Writes a 56 x 56 picture of colour c with some noise. */
-static inline void test_write_colour(const char *path, int c, struct sl_rng *rng)
+/* Writes a 56 x 56 picture with some noise, its upper half of colour c, its lower half of colour d. */
+static inline void test_write_halves(const char *path, int c, int d, struct sl_rng *rng)
 {
     static const uint8_t rgb[4][3] = {{230, 30, 30}, {30, 200, 40}, {30, 40, 230}, {250, 250, 250}};
     uint8_t pixels[56 * 56 * 3];
-    for (int i = 0; i < 56 * 56 * 3; i++) pixels[i] = (uint8_t)(rgb[c][i % 3] - (int)sl_rng_below(rng, 30));
+    for (int i = 0; i < 56 * 56 * 3; i++)
+        pixels[i] = (uint8_t)(rgb[i < 28 * 56 * 3 ? c : d][i % 3] - (int)sl_rng_below(rng, 30));
     png_image image = {.version = PNG_IMAGE_VERSION, .width = 56, .height = 56, .format = PNG_FORMAT_RGB};
     assert_true(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
+}
+
+/* Writes a 56 x 56 picture of colour c with some noise. */
+static inline void test_write_colour(const char *path, int c, struct sl_rng *rng)
+{
+    test_write_halves(path, c, c, rng);
+}
+
+/* Writes n pictures of two different colours into a folder under the temporary one. */
+static inline void test_write_pictures(const char *folder, int n)
+{
+    struct sl_rng rng;
+    struct sl_buf rows = SL_BUF_INIT(1 << 24);
+    char name[64];
+    sl_error err;
+    sl_rng_init(&rng, (uint64_t)n, 8);
+    assert_sl_ok(sl_dir_make(test_temp_path(folder), &err), &err);
+    for (int i = 0; i < n; i++) {
+        int c = (int)sl_rng_below(&rng, 4), d = (c + 1 + (int)sl_rng_below(&rng, 3)) % 4;
+        snprintf(name, sizeof name, "%s/%d.png", folder, i);
+        test_write_halves(test_temp_path(name), c, d, &rng);
+        sl_buf_addf(&rows,
+                    "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"%d.png\"}]},"
+                    "{\"role\":\"assistant\",\"content\":\"%s over %s\"}]}\n",
+                    i, test_colours[c], test_colours[d]);
+    }
+    snprintf(name, sizeof name, "%s/rows.jsonl", folder);
+    test_write_file(test_temp_path(name), rows.data, rows.len);
+    sl_buf_release(&rows);
 }
 
 /* Writes n questions about colours into a folder under the temporary one; captions: "a red picture" without question.
