@@ -64,8 +64,8 @@ static void pack_block(const struct backward *b, int64_t key, int n, struct key_
 {
     const void *k[ATTENTION_KEYS], *v[ATTENTION_KEYS];
     sl_attend_key_rows(&b->problem, b->seq, b->kv_head, key, n, k, v);
-    vec_pack_keys(b->a->dt, k, NULL, n, b->a->head_dim, x.k_rows, x.k_columns);
-    vec_pack_keys(b->a->dt, v, NULL, n, b->a->head_dim, NULL, x.v_columns);
+    vec_pack_keys(b->a->dt, k, NULL, n, ATTENTION_KEYS, b->a->head_dim, x.k_rows, x.k_columns);
+    vec_pack_keys(b->a->dt, v, NULL, n, ATTENTION_KEYS, b->a->head_dim, NULL, x.v_columns);
     memset(x.dk, 0, (size_t)(ATTENTION_KEYS * b->dp) * sizeof(float));
     memset(x.dv, 0, (size_t)(ATTENTION_KEYS * b->dp) * sizeof(float));
 }

@@ -113,16 +113,16 @@ static inline void vec_load_int8_row(const int8_t *src, int n, float scale, floa
 }
 
 /*
- * Turns n <= ATTENTION_KEYS row vectors of head_dim elements into f32: rows[ATTENTION_KEYS][padded head_dim] and
- * its transpose columns[padded head_dim][ATTENTION_KEYS]; either may be NULL. What lies past n or head_dim is zero.
- * scales, when not NULL, belong to vectors of int8.
+ * Turns n row vectors of head_dim elements into f32: rows[ATTENTION_KEYS][padded head_dim] and its transpose
+ * columns[padded head_dim][ATTENTION_KEYS]; either may be NULL. Up to `width` vectors (a multiple of VW, at least n)
+ * and the padded head_dim, what is missing is zero. scales, when not NULL, belong to vectors of int8.
  */
-static inline void vec_pack_keys(sl_dtype dt, const void *const *src, const float *scales, int n, int head_dim,
-                                 float *rows, float *columns)
+static inline void vec_pack_keys(sl_dtype dt, const void *const *src, const float *scales, int n, int width,
+                                 int head_dim, float *rows, float *columns)
 {
     int dp = vec_padded(head_dim);
     float buffer[VW * 256];
-    for (int j = 0; j < ATTENTION_KEYS; j += VW) {
+    for (int j = 0; j < width; j += VW) {
         float *block = rows ? rows + (int64_t)j * dp : buffer;
         for (int i = 0; i < VW; i++) {
             if (j + i < n && scales)
