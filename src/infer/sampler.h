@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "tensor/ops.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,13 +67,14 @@ typedef struct sl_sampler {
 
 /* What a thread that samples works in. Start with {0}. */
 typedef struct sl_sampler_work {
-    float *logits; /* (vocab), owned */
-    void *pairs;   /* (vocab) candidates, owned */
+    const sl_ops *ops;
+    float *logits, *shares; /* (vocab), owned */
+    void *candidates;       /* (vocab), owned */
     int vocab;
 } sl_sampler_work;
 
-/* Makes room for a vocabulary; release with sl_sampler_work_free. */
-sl_status sl_sampler_work_init(sl_sampler_work *w, int vocab, sl_error *err);
+/* Makes room for a vocabulary; ops is borrowed until sl_sampler_work_free. */
+sl_status sl_sampler_work_init(sl_sampler_work *w, const sl_ops *ops, int vocab, sl_error *err);
 void sl_sampler_work_free(sl_sampler_work *w);
 
 /* Starts a sampler that has seen n prompt tokens. Release with sl_sampler_release. */

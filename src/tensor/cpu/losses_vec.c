@@ -104,7 +104,7 @@ static void cross_entropy(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t co
                           const int32_t *targets, const float *row_weights, float *loss, void *d_logits)
 {
     bool bf16 = dt == SL_BF16;
-#pragma omp parallel for num_threads(vec_threads(o, rows *cols)) schedule(static)
+#pragma omp parallel for num_threads(rows == 1 ? 1 : vec_threads(o, rows * cols)) schedule(static)
     for (int64_t i = 0; i < rows; i++)
         loss[i] = cross_entropy_row(bf16, logits + i * cols, cols, targets[i], row_weights[i],
                                     d_logits ? vec_at(d_logits, bf16, i * cols) : NULL);
