@@ -176,6 +176,7 @@ static void *run_client(void *p)
 {
     struct client *c = p;
     CURL *curl = curl_easy_init();
+    pthread_setname_np(pthread_self(), "client");
     for (int q = 0; curl && q < QUESTIONS; q++) ask(c, curl, q);
     if (!curl) c->failed = true;
     curl_easy_cleanup(curl);

@@ -13,6 +13,7 @@
 #include "infer/engine.h"
 #include "infer/features.h"
 #include "infer/kv_cache.h"
+#include "infer/pace.h"
 #include "infer/prefix.h"
 #include "infer/speech.h"
 
@@ -126,6 +127,8 @@ struct sl_engine {
     uint32_t *allowed;         /* (vocab) bits: what a grammar allows next */
     uint32_t *banned[2];       /* tokens that are never chosen: in an answer, in a thought; (vocab) bits */
     struct sl_step step;
+    sl_ops alone;           /* the model's ops table, with one thread */
+    sl_pace pace;           /* of steps, which tells how many threads they get */
     double decode_seconds;  /* of a step without prefill, smoothed */
     double prefill_seconds; /* of a prompt token, smoothed */
 };

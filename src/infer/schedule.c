@@ -344,10 +344,14 @@ static void advance_all(sl_engine *e, const sl_tensor *logits)
 
 static sl_status run_step(sl_engine *e, sl_error *err)
 {
+    int threads = sl_pace_threads(&e->pace, e->step.n_tokens);
     double start = sl_clock_seconds();
+    e->work_space.ctx.ops = threads == 1 ? &e->alone : e->model->plan.ops;
     sl_tensor *logits = run_decoder(e);
     sl_status s = sl_ctx_status(&e->work_space.ctx, err);
-    note_pace(e, sl_clock_seconds() - start);
+    double seconds = sl_clock_seconds() - start;
+    sl_pace_note(&e->pace, e->step.n_tokens, threads, seconds);
+    note_pace(e, seconds);
     if (s == SL_OK) {
         advance_all(e, logits);
         return s;

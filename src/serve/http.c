@@ -166,6 +166,7 @@ static void *handler_thread(void *p)
 {
     struct sl_http_request *r = p;
     struct sl_http *h = r->server;
+    pthread_setname_np(pthread_self(), "request");
     h->options.handler(h->options.user, r);
     if (!r->replied) sl_http_reply(r, 500, "text/plain", "internal error\n", 15);
     pthread_mutex_lock(&r->lock);
@@ -382,6 +383,7 @@ static void abandon(struct sl_http_request *r, int fd)
 static void *watch_thread(void *p)
 {
     struct sl_http *h = p;
+    pthread_setname_np(pthread_self(), "watch");
     pthread_mutex_lock(&h->lock);
     while (!h->abandon || h->n_active > 0) {
         double now = sl_clock_seconds();

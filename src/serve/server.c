@@ -194,6 +194,7 @@ static void *drive(void *p)
 {
     struct sl_server *s = p;
     bool stop = false;
+    pthread_setname_np(pthread_self(), "engine");
     while (!stop) {
         sl_error err;
         bool idle = false;
