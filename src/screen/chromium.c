@@ -35,7 +35,8 @@ static const char *const flags[] = {
     "--disable-default-apps",
     "--disable-domain-reliability",
     "--disable-extensions",
-    "--disable-features=AutofillServerCommunication,MediaRouter,OptimizationHints,PaintHolding,Translate",
+    "--disable-features=AutofillServerCommunication,MediaRouter,OptimizationHints,PaintHolding,Translate,"
+    "WebUIOmniboxAimPopup,WebUIOmniboxPopup",
     "--disable-frame-rate-limit",
     "--disable-gpu",
     "--disable-gpu-vsync",
@@ -76,6 +77,8 @@ static sl_status on_event(void *user, const char *session, const char *name, con
     if (strcmp(session, b->session) != 0) return SL_OK;
     if (strcmp(name, "Inspector.targetCrashed") == 0) return sl_fail(err, SL_ERR_IO, "the page crashed");
     if (strcmp(name, "Page.loadEventFired") == 0) b->loaded = true;
+    if (strcmp(name, "Page.frameNavigated") == 0 && !json_object_get(json_object_get(params, "frame"), "parentId"))
+        b->shown = false;
     if (strcmp(name, "Page.frameStartedLoading") == 0) b->loading = true;
     if (strcmp(name, "Page.frameStoppedLoading") == 0) b->loading = false;
     /* A dialog of the page would stop everything until somebody closes it. */
@@ -232,6 +235,7 @@ void sl_browser_free(struct sl_browser **browser)
     }
     sl_child_end(&b->child, asked ? 2 : 0);
     sl_devtools_release(&b->devtools);
+    json_decref(b->world);
     free(b);
 }
 
@@ -250,6 +254,11 @@ const char *sl_browser_folder(const struct sl_browser *b)
     return b->child.folder;
 }
 
+double sl_browser_seconds(const struct sl_browser *b)
+{
+    return sl_child_seconds(&b->child);
+}
+
 sl_status sl_browser_resize(struct sl_browser *b, const struct sl_viewport *v, sl_error *err)
 {
     double scale = v->scale == 0 ? 1 : v->scale;
@@ -264,6 +273,7 @@ sl_status sl_browser_resize(struct sl_browser *b, const struct sl_viewport *v, s
                                                  "deviceScaleFactor", scale, "mobile", v->phone),
                                        NULL, err);
     if (status) return status;
+    b->shown = false; /* a page that stands takes on another size when it likes, a new one at once */
     b->viewport = *v;
     b->viewport.scale = scale;
     b->screen.width = (int)lround(v->width * scale);
@@ -277,6 +287,7 @@ sl_status sl_browser_open(struct sl_browser *b, const char *url, sl_error *err)
     sl_status status = b->pointed ? sl_browser_park(b, err) : SL_OK;
     if (status) return status;
     b->loaded = false;
+    b->shown = false;
     status = sl_browser_call(b, "Page.navigate", json_pack("{s:s}", "url", url), &answer, err);
     if (status) return status;
     const char *reason = json_string_value(json_object_get(answer, "errorText"));
@@ -291,12 +302,19 @@ sl_status sl_browser_open(struct sl_browser *b, const char *url, sl_error *err)
 
 sl_status sl_browser_show(struct sl_browser *b, const char *html, size_t n, sl_error *err)
 {
-    sl_status status = sl_browser_open(b, "about:blank", err);
+    /* Going to an empty page costs more than drawing a full one, so a shown page is replaced where it stands: that
+     * takes its elements, its listeners and the focus away, and what is left of it is the pointer and how far it was
+     * scrolled. */
+    bool stay = b->shown;
+    sl_status status = !stay ? sl_browser_open(b, "about:blank", err) : b->pointed ? sl_browser_park(b, err) : SL_OK;
     if (status) return status;
     json_t *text = json_stringn(html, n);
     if (!text) return sl_fail(err, SL_ERR_FORMAT, "a page that is not UTF-8");
-    return sl_browser_call(b, "Page.setDocumentContent", json_pack("{s:s, s:o}", "frameId", b->frame, "html", text),
-                           NULL, err);
+    status = sl_browser_call(b, "Page.setDocumentContent", json_pack("{s:s, s:o}", "frameId", b->frame, "html", text),
+                             NULL, err);
+    if (!status && stay) status = sl_browser_scroll_to(b, 0, err);
+    b->shown = !status;
+    return status;
 }
 
 sl_status sl_browser_scripts(struct sl_browser *b, bool on, sl_error *err)

@@ -61,9 +61,17 @@ sl_status sl_browser_open(struct sl_browser *b, const char *url, sl_error *err);
 
 /*
  * Shows n bytes of HTML in a fresh document, whatever was shown and pointed at before; its inline scripts have run when
- * this returns. The same text in the same viewport shows the same pixels.
+ * this returns. The same text in the same viewport shows the same pixels. Pages shown one after the other share a
+ * window: the globals and timers of one's scripts are there for the next, so they must be of one author.
  */
 sl_status sl_browser_show(struct sl_browser *b, const char *html, size_t n, sl_error *err);
+
+/* Scrolls the page so that `down` of its pixels (those of the screen) are above the upper edge, or as far as it goes.
+ */
+sl_status sl_browser_scroll_to(struct sl_browser *b, double down, sl_error *err);
+
+/* Returns the seconds of processor time that the browser's processes have taken so far; 0 where that cannot be read. */
+double sl_browser_seconds(const struct sl_browser *b);
 
 /* Switches the scripts of pages on (as at the start) or off, from the next page on. */
 sl_status sl_browser_scripts(struct sl_browser *b, bool on, sl_error *err);

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,17 +53,49 @@ static const char script[] =
     "  +!!e.disabled, +(document.activeElement === e)]); }"
     "return rows; })";
 
-/* Makes a place to run scripts in that shares the page's elements and nothing else; *id is its number. */
-static sl_status make_world(struct sl_browser *b, json_t **id, sl_error *err)
+/* Makes a place to run scripts in that shares the page's elements and nothing else: b->world is its number. */
+static sl_status make_world(struct sl_browser *b, sl_error *err)
 {
     json_t *answer;
+    json_decref(b->world);
+    b->world = NULL;
     sl_status status =
         sl_browser_call(b, "Page.createIsolatedWorld",
                         json_pack("{s:s, s:s}", "frameId", b->frame, "worldName", "seedling"), &answer, err);
     if (status) return status;
-    *id = json_incref(json_object_get(answer, "executionContextId"));
+    b->world = json_incref(json_object_get(answer, "executionContextId"));
     json_decref(answer);
-    return *id ? SL_OK : sl_fail(err, SL_ERR_FORMAT, "the browser made no place for scripts");
+    return b->world ? SL_OK : sl_fail(err, SL_ERR_FORMAT, "the browser made no place for scripts");
+}
+
+/* Runs an expression in that place, which ends with the document: then in a new one. *value, owned, may be NULL. */
+static sl_status evaluate(struct sl_browser *b, const char *expression, json_t **value, sl_error *err)
+{
+    json_t *answer = NULL;
+    sl_status status = SL_ERR_FORMAT;
+    *value = NULL;
+    for (int fresh = b->world == NULL; status == SL_ERR_FORMAT && fresh < 2; fresh++) {
+        status = fresh ? make_world(b, err) : SL_OK;
+        if (!status)
+            status = sl_browser_call(
+                b, "Runtime.evaluate",
+                json_pack("{s:s, s:O, s:b}", "expression", expression, "contextId", b->world, "returnByValue", 1),
+                &answer, err);
+    }
+    if (status) return status;
+    *value = json_incref(json_object_get(json_object_get(answer, "result"), "value"));
+    json_decref(answer);
+    return SL_OK;
+}
+
+sl_status sl_browser_scroll_to(struct sl_browser *b, double down, sl_error *err)
+{
+    char text[64];
+    json_t *value;
+    snprintf(text, sizeof text, "scrollTo(0, %.3f)", down / b->viewport.scale);
+    sl_status status = evaluate(b, text, &value, err);
+    json_decref(value);
+    return status;
 }
 
 /* Appends the call of the script; the selector as a JSON string is one of JavaScript too. */
@@ -81,24 +114,13 @@ static sl_status write_script(struct sl_buf *out, const char *selector, int limi
 static sl_status run_script(struct sl_browser *b, const char *selector, int limit, json_t **rows, sl_error *err)
 {
     struct sl_buf text = SL_BUF_INIT(1 << 16);
-    json_t *world = NULL, *answer = NULL;
     sl_status status = write_script(&text, selector, limit, err);
-    if (!status) status = make_world(b, &world, err);
-    if (!status)
-        status = sl_browser_call(
-            b, "Runtime.evaluate",
-            json_pack("{s:s, s:O, s:b}", "expression", text.data, "contextId", world, "returnByValue", 1), &answer,
-            err);
-    if (!status) {
-        *rows = json_incref(json_object_get(json_object_get(answer, "result"), "value"));
-        if (!json_is_array(*rows)) {
-            json_decref(*rows);
-            status = sl_fail(err, SL_ERR_FORMAT, "cannot list the elements of '%.100s': not a selector, or no page",
-                             selector);
-        }
+    if (!status) status = evaluate(b, text.data, rows, err);
+    if (!status && !json_is_array(*rows)) {
+        json_decref(*rows);
+        status =
+            sl_fail(err, SL_ERR_FORMAT, "cannot list the elements of '%.100s': not a selector, or no page", selector);
     }
-    json_decref(world);
-    json_decref(answer);
     sl_buf_release(&text);
     return status;
 }

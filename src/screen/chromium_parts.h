@@ -18,6 +18,8 @@ struct sl_browser {
     bool loading;                            /* the page is, as the browser says */
     unsigned buttons;                        /* held down: 1 << sl_button */
     bool pointed;                            /* the pointer was moved since the document began */
+    bool shown;                              /* the document is one of sl_browser_show, unless a page left it */
+    json_t *world;                           /* owned: number of the place for scripts, until it is gone; or NULL */
 };
 
 /* Calls a method of the page, as sl_devtools_call. */

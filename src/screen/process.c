@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -165,6 +166,38 @@ sl_status sl_child_start(struct sl_child *c, const char *program, char *const *a
         status = sl_fail(err, SL_ERR_IO, "cannot set up the pipes to %s: %s", program, strerror(errno));
     if (status) sl_child_end(c, 0);
     return status;
+}
+
+/* Adds the ticks of the process whose /proc folder is name, when it is of that group. */
+static void add_ticks(const char *name, pid_t group, unsigned long *ticks)
+{
+    char path[64], text[512];
+    unsigned long times[4];
+    int of;
+    if (snprintf(path, sizeof path, "/proc/%.20s/stat", name) >= (int)sizeof path) return;
+    FILE *f = fopen(path, "r");
+    if (!f) return;
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[n] = '\0';
+    /* The name of the program, in brackets, may hold anything. */
+    const char *rest = strrchr(text, ')');
+    if (rest &&
+        sscanf(rest + 1, " %*c %*d %d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu", &of, &times[0], &times[1],
+               &times[2], &times[3]) == 5 &&
+        of == group)
+        for (int i = 0; i < 4; i++) *ticks += times[i];
+}
+
+double sl_child_seconds(const struct sl_child *c)
+{
+    unsigned long ticks = 0;
+    DIR *dir = c->pid > 0 ? opendir("/proc") : NULL;
+    if (!dir) return 0;
+    for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
+        if (e->d_name[0] >= '1' && e->d_name[0] <= '9') add_ticks(e->d_name, c->pid, &ticks);
+    closedir(dir);
+    return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 bool sl_child_alive(struct sl_child *c)

@@ -41,6 +41,12 @@ sl_status sl_child_start(struct sl_child *c, const char *program, char *const *a
 bool sl_child_alive(struct sl_child *c);
 
 /*
+ * Returns the seconds of processor time that the child's process group has taken so far, those of its ended members
+ * that were waited for included; 0 without /proc.
+ */
+double sl_child_seconds(const struct sl_child *c);
+
+/*
  * Closes the pipes, gives the child `seconds` to end, kills its group, waits for it and removes the folder with all
  * that is in it. An ended or empty child is fine.
  */

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+static const double LEAST_LETTERS = 8; /* pixels an em that anybody can still read */
+
 struct sl_page_type sl_ocr_type(const struct sl_synth_request *r, sl_script script, double low, double high)
 {
     bool by_hand = low >= 15 && sl_synth_chance(r, 0.15);
@@ -77,6 +79,17 @@ static void bend(const struct sl_synth_request *r, struct sl_warp *w, double str
     }
 }
 
+/*
+ * Returns by how much a surface must shrink for its turned and pulled corners to lie in a picture of the size asked
+ * for; letters that would become too small to be read make the page full.
+ */
+static double shrink(struct sl_page *p, const struct sl_page_surface *s, double edge)
+{
+    double f = fmin(1, fmin(p->width / (s->width + 2 * edge), p->height / (s->height + 2 * edge)));
+    if (f < 1 && f * p->smallest < LEAST_LETTERS) p->full = true;
+    return f;
+}
+
 /* Sets the only surface into the picture: flat and filling it at level 0, lying askew on something else above. */
 static void set_single(const struct sl_synth_request *r, struct sl_page *p)
 {
@@ -87,7 +100,8 @@ static void set_single(const struct sl_synth_request *r, struct sl_page *p)
     p->width = r->width ? r->width : s->width + (int)(2 * edge);
     p->height = r->height ? r->height : s->height + (int)(2 * edge);
     const double middle[2] = {p->width / 2.0, p->height / 2.0};
-    corners_of(r, middle, s->width, s->height, strength, q);
+    double f = shrink(p, s, edge);
+    corners_of(r, middle, f * s->width, f * s->height, strength, q);
     if (!sl_warp_init(&s->warp, s->width, s->height, q)) p->full = true;
     if (!flat && r->level == 2 && sl_synth_chance(r, 0.4)) bend(r, &s->warp, 0.4);
 }
@@ -128,7 +142,9 @@ static void compose_paragraph(const struct sl_synth_request *r, struct sl_page *
     double low, high;
     size_range(r, &low, &high);
     struct sl_page_type t = sl_ocr_type(r, script, low, high);
-    double width = t.size * sl_synth_real(r, 14, 26), pad = t.size * sl_synth_real(r, 0.8, 2);
+    double width = t.size * sl_synth_real(r, 14, 26);
+    if (r->width) width = fmin(width, r->width - 2 * t.size);
+    double pad = t.size * sl_synth_real(r, 0.8, 2);
     sl_vocab_paragraph(r, script, sl_synth_int(r, 2, 3 + r->level), &text);
     int s = sl_page_add_surface(p, (int)(width + 2 * pad), 4000);
     double bottom = sl_page_add_text(p, s, &t, sl_buf_str(&text), pad, pad, width);
@@ -143,6 +159,11 @@ static void compose_document(const struct sl_synth_request *r, struct sl_page *p
     size_range(r, &low, &high);
     struct sl_page_type t = sl_ocr_type(r, script, fmin(low, 14), fmin(high, 18)), head = t;
     int columns = sl_synth_int(r, 1, r->level == 0 ? 2 : 3), width = sl_synth_int(r, 460, 700);
+    /* In a picture of a given size the page is as wide as that, with as many columns as have room for words. */
+    bool narrow = r->width && r->width < width;
+    if (narrow) width = r->width;
+    int most = (int)(width / (13 * t.size));
+    if (narrow && columns > most) columns = most > 1 ? most : 1;
     double margin = t.size * sl_synth_real(r, 1.5, 3), gap = t.size * sl_synth_real(r, 1.2, 2.2);
     double column = (width - 2 * margin - gap * (columns - 1)) / columns, bottom = 0;
     int s = sl_page_add_surface(p, width, 4000);
@@ -156,7 +177,7 @@ static void compose_document(const struct sl_synth_request *r, struct sl_page *p
     head.size = t.size * 1.12;
     for (int c = 0; c < columns; c++) {
         double x = margin + c * (column + gap), y = top;
-        int n = sl_synth_int(r, 1, 2);
+        int n = sl_synth_int(r, 1, narrow ? 1 : 2);
         for (int i = 0; i < n; i++) {
             sl_buf_clear(&text);
             sl_vocab_title(r, script, sl_synth_int(r, 1, 3), &text);

@@ -285,7 +285,7 @@ static int draw_side(struct sl_rng *rng, const int side[2])
 /* What a sample is asked to be, and the generator of its content. */
 struct plan {
     struct sl_synth_request request;
-    struct sl_rng rng;
+    struct sl_rng rng, shared;
     bool thinking;
 };
 
@@ -294,14 +294,20 @@ static void make_plan(const struct sl_recipe *r, const struct sl_recipe_place *a
 {
     const struct sl_recipe_family *f = &r->families[at->family];
     const struct sl_synth_family *family = f->family;
-    struct sl_rng dice;
+    struct sl_rng dice, group;
     seed_for(&dice, r->seed + 1, family->name, at->split, at->number);
     seed_for(&p->rng, r->seed, family->name, at->split, at->number);
     p->request = (struct sl_synth_request){.rng = &p->rng, .split = at->split};
     p->request.task = draw(&dice, f->task_weights, family->n_tasks);
-    p->request.level = draw(&dice, f->level_weights, family->n_levels);
-    p->request.width = draw_side(&dice, f->width);
-    p->request.height = draw_side(&dice, f->height);
+    if (family->share) {
+        seed_for(&group, r->seed + 2, family->name, at->split, at->number / family->share);
+        seed_for(&p->shared, r->seed + 3, family->name, at->split, at->number / family->share);
+        p->request.shared = &p->shared;
+    }
+    struct sl_rng *sizes = family->share ? &group : &dice;
+    p->request.level = draw(sizes, f->level_weights, family->n_levels);
+    p->request.width = draw_side(sizes, f->width);
+    p->request.height = draw_side(sizes, f->height);
     p->thinking = (double)sl_rng_float(&dice) < f->thinking;
 }
 

@@ -18,7 +18,9 @@ struct step {
 
 static sl_status perform(struct sl_screen_scene *s, const struct step *t, sl_error *err)
 {
-    sl_status status = sl_screen_act(sl_browser_screen(s->browser), &t->action, t->text, strlen(t->text), NULL, err);
+    sl_status status = sl_scene_begin(s, err);
+    if (!status) status = sl_screen_act(sl_browser_screen(s->browser), &t->action, t->text, strlen(t->text), NULL, err);
+    s->live = false;
     return status ? status : sl_scene_look(s, err);
 }
 
@@ -95,9 +97,9 @@ sl_status sl_screens_change(struct sl_screen_scene *s, struct sl_synth_sample *o
     const struct sl_control *c = &s->page->controls[i];
     aim(s, sl_scene_whole(s, i), &t);
     bool tell_where = sl_synth_chance(r, 0.5);
-    sl_status status = sl_scene_picture(s->browser, r, out, err);
+    sl_status status = sl_scene_picture(s, out, err);
     if (!status) status = perform(s, &t, err);
-    if (!status) status = sl_scene_picture(s->browser, r, out, err);
+    if (!status) status = sl_scene_picture(s, out, err);
     if (status) return status;
     sl_synth_user(out, "%s", ask);
     if (tell_where) sl_synth_user(out, " The click was at <point>%g %g</point>.", t.action.x, t.action.y);
@@ -249,7 +251,7 @@ sl_status sl_screens_trace(struct sl_screen_scene *s, struct sl_synth_sample *ou
     for (sl_status status; n < most && !finished; n++) {
         struct step step = {
             .action.kind = SL_ACTION_FINISHED, .text = "Done.", .thought = "Everything that was asked for is done."};
-        if ((status = sl_scene_picture(s->browser, r, out, err)) != SL_OK) return status;
+        if ((status = sl_scene_picture(s, out, err)) != SL_OK) return status;
         finished = g == t.n;
         if (!finished) {
             bool done = next_step(s, &t, g, part, &step);

@@ -50,7 +50,7 @@ static sl_status answer_place(struct sl_screen_scene *s, int i, const char *ques
     const struct sl_control *c = &s->page->controls[i];
     struct sl_screen_box b = sl_screen_box_of(s->elements.items[s->at[i]].box, sl_browser_screen(s->browser));
     int form = sl_synth_int(r, 0, 2), x = (b.x1 + b.x2) / 2, y = (b.y1 + b.y2) / 2;
-    sl_status status = sl_scene_picture(s->browser, r, out, err);
+    sl_status status = sl_scene_picture(s, out, err);
     if (status) return status;
     sl_synth_user(out, "%s %s", question, forms[form]);
     sl_synth_think(out,
@@ -161,7 +161,7 @@ sl_status sl_screens_describe(struct sl_screen_scene *s, struct sl_synth_sample 
     const struct sl_control *c = &s->page->controls[i];
     const char *ask = sl_synth_phrase(s->page->r, asks);
     struct sl_screen_box b = sl_screen_box_of(s->elements.items[s->at[i]].box, sl_browser_screen(s->browser));
-    sl_status status = sl_scene_picture(s->browser, s->page->r, out, err);
+    sl_status status = sl_scene_picture(s, out, err);
     if (status) return status;
     sl_synth_user(out, "%s <bbox>%d %d %d %d</bbox>? Name its type, %swhere it is and what it is used for.", ask, b.x1,
                   b.y1, b.x2, b.y2, c->kind == SL_CONTROL_ICON ? "" : "its text, ");
@@ -210,7 +210,7 @@ sl_status sl_screens_list(struct sl_screen_scene *s, struct sl_synth_sample *out
     }
     if (kind < 0) return none_fits(err);
     const char *ask = sl_synth_phrase(s->page->r, asks);
-    sl_status status = sl_scene_picture(s->browser, s->page->r, out, err);
+    sl_status status = sl_scene_picture(s, out, err);
     if (status) return status;
     sl_synth_user(out, "%.*s%s on the screen, with the text of each, as <text>…</text><bbox>…</bbox>, one a line.",
                   (int)strcspn(ask, "%"), ask, sl_control_kind_name((sl_control_kind)kind));
@@ -247,7 +247,7 @@ static sl_status ask_count(struct sl_screen_scene *s, struct sl_synth_sample *ou
     int n = count_kind(s, kind, &cut);
     if (cut) n = count_kind(s, kind = kind == SL_CONTROL_BUTTON ? SL_CONTROL_ICON : SL_CONTROL_BUTTON, &cut);
     if (cut) return none_fits(err);
-    sl_status status = sl_scene_picture(s->browser, s->page->r, out, err);
+    sl_status status = sl_scene_picture(s, out, err);
     if (status) return status;
     sl_synth_user(out, "How many %ss are on the screen? Answer with a number.",
                   kind == SL_CONTROL_ICON ? "icon button" : "button with text, links aside,");
@@ -265,7 +265,7 @@ sl_status sl_screens_state(struct sl_screen_scene *s, struct sl_synth_sample *ou
     int i = choose(s, has_state), k = sl_synth_choose(s->page->r, 4);
     if (i < 0) return ask_count(s, out, err);
     const struct sl_control *c = &s->page->controls[i];
-    sl_status status = sl_scene_picture(s->browser, s->page->r, out, err);
+    sl_status status = sl_scene_picture(s, out, err);
     if (status) return status;
     if (c->kind == SL_CONTROL_CHECKBOX || c->kind == SL_CONTROL_SWITCH) {
         const char *at = strstr(asks[k], "%s");

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_PAGES = 5000, MAX_DEPTH = 8, LEAST_BYTES = 1 << 10, MOST_BYTES = 200 << 10 };
+enum { MAX_PAGES = 5000, MAX_DEPTH = 8, LEAST_BYTES = 1 << 10, MOST_BYTES = 200 << 10, MAX_TEXTS = 400 };
 
 /* Adds a file when it is a page of a fitting size. */
 static bool add_page(struct sl_doc_pages *d, size_t *cap, const char *path, const struct stat *st)
@@ -122,41 +122,45 @@ static void ask(const struct sl_synth_request *r, const struct sl_element *e, co
     }
 }
 
-/* Opens one page, scrolled somewhere, and asks; SL_ERR_ARGUMENT when nothing on it can be asked about. */
-static sl_status ask_page(struct sl_browser *b, const char *path, const struct sl_synth_request *r,
-                          struct sl_synth_sample *out, sl_error *err)
+/* Opens a page, scrolled somewhere; SL_ERR_ARGUMENT when nothing on it can be asked about. */
+static sl_status show_page(struct sl_doc_view *v, struct sl_browser *b, const char *path,
+                           const struct sl_synth_request *r, sl_error *err)
 {
     char url[1100];
-    int order[400], found = -1;
-    struct sl_elements list = {0};
+    bool found = false;
     struct sl_screen *screen = sl_browser_screen(b);
     snprintf(url, sizeof url, "file://%s", path);
     sl_status status = sl_browser_open(b, url, err);
     int down = sl_synth_chance(r, 0.6) ? sl_synth_int(r, 1, 3) * screen->height / 2 : 0;
-    if (!status && down)
-        status = sl_screen_input(
-            screen,
-            &(struct sl_input){
-                .kind = SL_INPUT_SCROLL, .x = screen->width / 2.0, .y = screen->height / 2.0, .dy = down},
-            err);
-    if (!status) status = sl_browser_elements(b, "h1,h2,h3,h4,a,p,li,dt,th,td,code,pre,b,span", 400, &list, err);
-    if (!status && list.n) {
-        sl_synth_shuffle(r, order, list.n);
-        for (int k = 0; k < list.n && found < 0; k++)
-            if (askable(&list, order[k])) found = order[k];
-    }
-    if (!status && found < 0) status = sl_fail(err, SL_ERR_ARGUMENT, "%s: nothing to ask about", path);
-    if (!status) status = sl_scene_picture(b, r, out, err);
-    if (!status) ask(r, &list.items[found], screen, out);
-    sl_elements_release(&list);
-    return status;
+    if (!status && down) status = sl_browser_scroll_to(b, down, err);
+    if (!status)
+        status = sl_browser_elements(b, "h1,h2,h3,h4,a,p,li,dt,th,td,code,pre,b,span", MAX_TEXTS, &v->list, err);
+    for (int i = 0; !status && i < v->list.n && !found; i++) found = askable(&v->list, i);
+    if (!status && !found) status = sl_fail(err, SL_ERR_ARGUMENT, "%s: nothing to ask about", path);
+    return status ? status : sl_screen_capture(screen, &v->picture, err);
 }
 
-sl_status sl_screens_document(struct sl_browser *b, const struct sl_doc_pages *d, const struct sl_synth_request *r,
-                              struct sl_synth_sample *out, sl_error *err)
+sl_status sl_doc_view_show(struct sl_doc_view *v, struct sl_browser *b, const struct sl_doc_pages *d,
+                           const struct sl_synth_request *r, sl_error *err)
 {
+    *v = (struct sl_doc_view){0};
     sl_status status = sl_browser_scripts(b, false, err);
-    if (!status) status = ask_page(b, d->paths[sl_synth_choose(r, d->n)], r, out, err);
+    if (!status) status = show_page(v, b, d->paths[sl_synth_choose(r, d->n)], r, err);
     sl_status back = sl_browser_scripts(b, true, status ? NULL : err);
     return status ? status : back;
+}
+
+void sl_doc_view_release(struct sl_doc_view *v)
+{
+    sl_elements_release(&v->list);
+    sl_picture_free(&v->picture);
+}
+
+void sl_screens_document(const struct sl_doc_view *v, const struct sl_synth_request *r, struct sl_synth_sample *out)
+{
+    int order[MAX_TEXTS], k = 0;
+    sl_synth_shuffle(r, order, v->list.n);
+    while (!askable(&v->list, order[k])) k++; /* one of them is */
+    sl_screens_add_picture(r, &v->picture, out);
+    ask(r, &v->list.items[order[k]], &(struct sl_screen){.width = v->picture.width, .height = v->picture.height}, out);
 }

@@ -84,22 +84,34 @@ void sl_page_write(struct sl_page *p);
 
 /* --- asking ----------------------------------------------------------------------------------------------------- */
 
-/* What a question is made from: a shown page and where its controls are. */
+/*
+ * What a question is made from: a page and where its controls are. One page serves several samples: each works on a
+ * copy of the scene, in which the elements and the picture of the page as it began are borrowed until something is done
+ * to it.
+ */
 struct sl_screen_scene {
     struct sl_browser *browser;
     struct sl_page *page;
+    struct sl_picture *began; /* of the page as it began; empty until somebody wants it */
+    bool live;                /* the browser shows the page as it began */
+    bool acted;               /* elements are of what became of the page, and the copy's own */
     struct sl_elements elements;
     int at[SL_PAGE_MAX_CONTROLS];       /* of each control its element, -1: not on the screen, or covered */
     bool covered[SL_PAGE_MAX_CONTROLS]; /* it is there, with something else on top */
 };
 
-/* Shows the page and finds its controls; sl_scene_look again after whatever changed it. */
+/* Shows the page and finds its controls; sl_scene_look after whatever changed it. */
 sl_status sl_scene_show(struct sl_screen_scene *s, sl_error *err);
 sl_status sl_scene_look(struct sl_screen_scene *s, sl_error *err);
 
-/* Adds a picture of what is shown now to the sample, encoded as the request's numbers say. */
-sl_status sl_scene_picture(struct sl_browser *b, const struct sl_synth_request *r, struct sl_synth_sample *out,
-                           sl_error *err);
+/* Lets the browser show the page as it began, unless something was done to it already: then it shows that. */
+sl_status sl_scene_begin(struct sl_screen_scene *s, sl_error *err);
+
+/* Adds a picture of the page as it is now to the sample. */
+sl_status sl_scene_picture(struct sl_screen_scene *s, struct sl_synth_sample *out, sl_error *err);
+
+/* Adds a picture of a screen, encoded as the request's numbers say. */
+void sl_screens_add_picture(const struct sl_synth_request *r, const struct sl_picture *p, struct sl_synth_sample *out);
 
 /* Returns the element of control i when all of it is on the screen, else NULL. */
 const struct sl_element *sl_scene_whole(const struct sl_screen_scene *s, int i);
@@ -139,8 +151,18 @@ struct sl_doc_pages {
 sl_status sl_doc_pages_find(struct sl_doc_pages *d, const char *folder, sl_error *err);
 void sl_doc_pages_free(struct sl_doc_pages *d);
 
-/* Asks about one of them. */
-sl_status sl_screens_document(struct sl_browser *b, const struct sl_doc_pages *d, const struct sl_synth_request *r,
-                              struct sl_synth_sample *out, sl_error *err);
+/* One of them, scrolled somewhere, as the browser showed it. */
+struct sl_doc_view {
+    struct sl_elements list; /* owned */
+    struct sl_picture picture;
+};
+
+/* Shows one that can be asked about; SL_ERR_ARGUMENT when nothing on it can. Release it in any case. */
+sl_status sl_doc_view_show(struct sl_doc_view *v, struct sl_browser *b, const struct sl_doc_pages *d,
+                           const struct sl_synth_request *r, sl_error *err);
+void sl_doc_view_release(struct sl_doc_view *v);
+
+/* Asks about it. */
+void sl_screens_document(const struct sl_doc_view *v, const struct sl_synth_request *r, struct sl_synth_sample *out);
 
 #endif

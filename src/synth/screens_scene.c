@@ -8,6 +8,10 @@
 
 sl_status sl_scene_look(struct sl_screen_scene *s, sl_error *err)
 {
+    if (!s->live && !s->acted) { /* those of the page as it began belong to the scene that this is a copy of */
+        s->elements = (struct sl_elements){0};
+        s->acted = true;
+    }
     sl_elements_release(&s->elements);
     sl_status status = sl_browser_elements(s->browser, "[data-k]", 2 * SL_PAGE_MAX_CONTROLS, &s->elements, err);
     for (int i = 0; i < s->page->n && !status; i++) {
@@ -21,21 +25,33 @@ sl_status sl_scene_look(struct sl_screen_scene *s, sl_error *err)
 sl_status sl_scene_show(struct sl_screen_scene *s, sl_error *err)
 {
     if (!sl_buf_ok(&s->page->html)) return sl_fail(err, SL_ERR_MEMORY, "no memory for a page");
-    sl_status status = sl_browser_show(s->browser, s->page->html.data, s->page->html.len, err);
+    sl_status status = sl_scene_begin(s, err);
     return status ? status : sl_scene_look(s, err);
 }
 
-sl_status sl_scene_picture(struct sl_browser *b, const struct sl_synth_request *r, struct sl_synth_sample *out,
-                           sl_error *err)
+sl_status sl_scene_begin(struct sl_screen_scene *s, sl_error *err)
 {
-    struct sl_picture p;
+    if (s->live || s->acted) return SL_OK;
+    sl_status status = sl_browser_show(s->browser, s->page->html.data, s->page->html.len, err);
+    s->live = !status;
+    return status;
+}
+
+void sl_screens_add_picture(const struct sl_synth_request *r, const struct sl_picture *p, struct sl_synth_sample *out)
+{
     bool lossless = sl_synth_chance(r, 0.15);
     int quality = sl_synth_int(r, 82, 95);
-    sl_status status = sl_screen_capture(sl_browser_screen(b), &p, err);
-    if (status) return status;
-    sl_synth_picture(out, &p, lossless ? SL_SYNTH_PNG : SL_SYNTH_JPEG, quality);
-    sl_picture_free(&p);
-    return SL_OK;
+    sl_synth_picture(out, p, lossless ? SL_SYNTH_PNG : SL_SYNTH_JPEG, quality);
+}
+
+sl_status sl_scene_picture(struct sl_screen_scene *s, struct sl_synth_sample *out, sl_error *err)
+{
+    struct sl_picture now = {0}, *p = s->acted ? &now : s->began;
+    sl_status status = p->rgb ? SL_OK : sl_scene_begin(s, err);
+    if (!status && !p->rgb) status = sl_screen_capture(sl_browser_screen(s->browser), p, err);
+    if (!status) sl_screens_add_picture(s->page->r, p, out);
+    sl_picture_free(&now);
+    return status;
 }
 
 const struct sl_element *sl_scene_whole(const struct sl_screen_scene *s, int i)

@@ -28,6 +28,9 @@ struct sl_synth_request {
     int task;          /* index into the family's tasks */
     int level;         /* difficulty, 0 .. n_levels - 1 */
     int width, height; /* of the picture in pixels; 0: the family's own choice */
+    /* Of a family with `share`: the same for that many samples in a row, whose level and size are the same too; what is
+     * dear to make is drawn with a copy of it. Borrowed; NULL: this sample shares with none. */
+    const struct sl_rng *shared;
 };
 
 /* How a picture is kept in its shard. */
@@ -78,6 +81,9 @@ struct sl_synth_family {
      * an error that names what disagrees. */
     sl_status (*validate)(void *state, const struct sl_synth_request *r, const struct sl_synth_sample *s,
                           sl_error *err);
+    int share; /* how many samples in a row may be about one thing that is dear to make; 0: each has its own */
+    /* Returns the seconds of processor time that other programs took for state so far; NULL: there are none. */
+    double (*helper_seconds)(const void *state);
     const struct sl_checker *checkers; /* (n_checkers) rules that only this family's truths name; NULL: none */
     int n_checkers;
 };

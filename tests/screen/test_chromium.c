@@ -222,6 +222,14 @@ static void a_page_looks_the_same_whatever_was_before_it(void **state)
     assert_false(same(&first, &changed));
     show(b, "<body style='height:4000px;background:#888'>");
     act(b, "scroll(point='<point>100 240</point>', direction='down')");
+    show(b, form); /* in the same window: neither scrolled, nor focused, nor hovered */
+    struct sl_picture in_place = picture_of(b);
+    assert_true(same(&first, &in_place));
+    show(b, "<body style='margin:0;height:4000px;background:#888'><p data-k=p style='position:absolute;top:900px'>low");
+    assert_string_equal(text_of(b, "p"), "(none)");
+    assert_sl_ok(sl_browser_scroll_to(b, 800, &err), &err);
+    assert_string_equal(text_of(b, "p"), "low");
+    assert_true(sl_browser_seconds(b) > 0);
     assert_sl_ok(sl_browser_resize(b, &(struct sl_viewport){320, 640, 2, true}, &err), &err);
     struct sl_picture other = picture_of(b);
     assert_sl_ok(sl_browser_resize(b, &(struct sl_viewport){.width = 500, .height = 500}, &err), &err);
@@ -230,6 +238,7 @@ static void a_page_looks_the_same_whatever_was_before_it(void **state)
     assert_true(same(&first, &again));
     sl_picture_free(&first);
     sl_picture_free(&changed);
+    sl_picture_free(&in_place);
     sl_picture_free(&other);
     sl_picture_free(&again);
 }

@@ -127,6 +127,20 @@ static void test_receipts_add_up(void **state)
     assert_true(seen[0] && seen[1] && seen[2]);
 }
 
+static void test_pages_fit_into_the_size_asked_for(void **state)
+{
+    (void)state;
+    for (int task = 0; task < sl_family_ocr.n_tasks; task++)
+        for (int level = 0; level < 3; level++) {
+            struct sl_synth_request r = {.task = task, .level = level, .width = 336, .height = 336};
+            struct sl_synth_sample s;
+            family_make(&sl_family_ocr, &r, (uint64_t)(7 * task + level), &s);
+            assert_int_equal(s.media[0].width, 336);
+            assert_int_equal(s.media[0].height, 336);
+            sl_synth_sample_release(&s);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_the_validator_sees_polygons_that_are_off),
         cmocka_unit_test(test_surfaces_land_where_their_points_do),
         cmocka_unit_test(test_receipts_add_up),
+        cmocka_unit_test(test_pages_fit_into_the_size_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

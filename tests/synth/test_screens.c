@@ -98,6 +98,39 @@ static void every_task_is_answered_and_follows_from_its_request(void **state)
     }
 }
 
+/* Makes a sample of a task about the page and the view of documentation that number `page` stands for. */
+static void make_shared(void *family, int task, uint64_t page, struct sl_synth_sample *out)
+{
+    struct sl_rng shared;
+    sl_rng_init(&shared, page, 8);
+    struct sl_synth_request r = {.task = task, .level = 1, .shared = &shared};
+    make(family, &r, 90 + (uint64_t)task, out);
+}
+
+static void samples_that_share_a_page_are_the_same_made_alone(void **state)
+{
+    static const int some[] = {0, 8, 6, 7, 3};
+    struct sl_synth_sample first[5], other, again;
+    if (!*state) skip();
+    for (int i = 0; i < 5; i++) make_shared(*state, some[i], 1, &first[i]);
+    /* Pictures of one page before anything is done to it. */
+    assert_int_equal(first[0].media[0].width, first[4].media[0].width);
+    assert_int_equal(first[0].media[0].height, first[4].media[0].height);
+    for (int i = 4; i >= 0; i--) {
+        make_shared(*state, some[i] == 8 ? 8 : 0, 2, &other); /* what was shared is drawn anew */
+        make_shared(*state, some[i], 1, &again);
+        assert_int_equal(first[i].n_media, again.n_media);
+        for (int k = 0; k < again.n_media; k++) {
+            assert_int_equal(first[i].media[k].bytes.len, again.media[k].bytes.len);
+            assert_memory_equal(first[i].media[k].bytes.data, again.media[k].bytes.data, again.media[k].bytes.len);
+        }
+        assert_true(json_equal(first[i].truth, again.truth));
+        sl_synth_sample_release(&other);
+        sl_synth_sample_release(&again);
+        sl_synth_sample_release(&first[i]);
+    }
+}
+
 static void a_size_too_small_for_a_page_is_refused(void **state)
 {
     struct sl_rng rng;
@@ -116,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_is_answered_and_follows_from_its_request),
+        cmocka_unit_test(samples_that_share_a_page_are_the_same_made_alone),
         cmocka_unit_test(a_size_too_small_for_a_page_is_refused),
     };
     return cmocka_run_group_tests(tests, open_family, close_family);
