@@ -81,7 +81,7 @@ static sl_status show_path(struct sheet *s, const struct show_options *o, const 
     while (!status && s->n_samples < until) {
         status = sl_mixture_next(m, &sample, &drawn, err);
         if (status || !drawn) break;
-        status = sl_sheet_add(&sample, sl_source_name(sl_mixture_source(m, sample.source)), &s->text, err);
+        status = sl_sheet_add(&sample, sl_source_name(sl_mixture_source(m, sample.source)), NULL, &s->text, err);
         if (!status) status = write_out(s, err);
         sl_sample_release(&sample);
         sl_progress_to(&s->bar, (double)++s->n_samples);

@@ -10,6 +10,7 @@ int sl_cmd_bench(int argc, char **argv);
 int sl_cmd_chat(int argc, char **argv);
 int sl_cmd_data(int argc, char **argv);
 int sl_cmd_embed(int argc, char **argv);
+int sl_cmd_eval(int argc, char **argv);
 int sl_cmd_info(int argc, char **argv);
 int sl_cmd_locate(int argc, char **argv);
 int sl_cmd_logits(int argc, char **argv);

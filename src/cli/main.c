@@ -18,6 +18,7 @@ static const struct sl_cli_command commands[] = {
     {"chat", "a conversation in the terminal, with pictures", sl_cmd_chat},
     {"data", "look at training data and count it", sl_cmd_data},
     {"embed", "vectors of pictures, videos and texts", sl_cmd_embed},
+    {"eval", "how many questions of a dataset a model answers right", sl_cmd_eval},
     {"info", "parameters, memory and FLOPs of a model or configuration", sl_cmd_info},
     {"locate", "when in a video something is seen", sl_cmd_locate},
     {"logits", "write what the model computes, to compare with other implementations", sl_cmd_logits},

@@ -336,19 +336,24 @@ void sl_row_truth(struct sl_row *row, const json_t *value)
     sl_buf_release(&text);
 }
 
+/* Sets *fact to a string, unless it is empty or none is given. */
+static void set_fact(struct sl_row *row, const char *key, const json_t *value, const char **fact)
+{
+    if (row->status || !value || json_is_null(value)) return;
+    if (!json_is_string(value)) {
+        sl_row_fail(row, SL_SKIP_BAD_ROW, "%s: expected a string", key);
+    } else if (json_string_length(value) > 0) {
+        *fact = sl_sample_strndup(row->sample, json_string_value(value), json_string_length(value));
+        if (!*fact) fail_full(row);
+    }
+}
+
 void sl_row_facts(struct sl_row *row, const json_t *object)
 {
     if (row->status) return;
-    const json_t *domain = json_object_get(object, "domain"), *level = json_object_get(object, "level"),
-                 *truth = json_object_get(object, "truth");
-    if (domain && !json_is_null(domain)) {
-        if (!json_is_string(domain)) {
-            sl_row_fail(row, SL_SKIP_BAD_ROW, "domain: expected a string");
-        } else if (json_string_length(domain) > 0) {
-            row->sample->domain = sl_sample_strndup(row->sample, json_string_value(domain), json_string_length(domain));
-            if (!row->sample->domain) fail_full(row);
-        }
-    }
+    const json_t *level = json_object_get(object, "level"), *truth = json_object_get(object, "truth");
+    set_fact(row, "domain", json_object_get(object, "domain"), &row->sample->domain);
+    set_fact(row, "task", json_object_get(object, "task"), &row->sample->task);
     if (level && !json_is_null(level)) {
         json_int_t x = json_integer_value(level);
         if (!json_is_integer(level) || x < 0 || x > 1000000) {

@@ -82,7 +82,7 @@ int sl_row_members(struct sl_row *row);
 /* Returns how many members are pictures and videos. */
 int sl_row_count_members(const struct sl_row *row);
 
-/* Sets domain, level and truth from the keys of those names of a JSON row; absent ones are left alone. */
+/* Sets domain, task, level and truth from the keys of those names of a JSON row; absent ones are left alone. */
 void sl_row_facts(struct sl_row *row, const json_t *object);
 
 /* Sets truth to the text of a JSON value. */

@@ -119,6 +119,7 @@ struct sl_sample {
     const struct sl_sample_media *media;
     int n_media;
     const char *domain; /* semantic domain or task family, or NULL */
+    const char *task;   /* what of the family is asked, or NULL */
     int level;          /* difficulty, from 0; -1: none given */
     const char *truth;  /* JSON text of the ground truth for checkers, or NULL */
     size_t n_truth;

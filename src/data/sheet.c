@@ -237,8 +237,9 @@ static void close_figure(struct sl_buf *out)
 /* Every text of the sample, and which picture each speaks of. */
 struct card {
     const struct sl_sample *sample;
-    struct speech *speeches; /* (n), owned */
-    int *about;              /* (n): index of a medium, -1: none; owned */
+    struct sl_sample_part said; /* what a model answered, the last of the speeches */
+    struct speech *speeches;    /* (n), owned */
+    int *about;                 /* (n): index of a medium, -1: none; owned */
     int n;
 };
 
@@ -249,14 +250,15 @@ static void card_free(struct card *c)
     free(c->about);
 }
 
-/* Texts speak of the last picture before them, those before any picture of the first. */
-static sl_status card_init(struct card *c, const struct sl_sample *sample, sl_error *err)
+/* Texts speak of the last picture before them, those before any picture of the first; so does what was said (or NULL).
+ */
+static sl_status card_init(struct card *c, const struct sl_sample *sample, const char *said, sl_error *err)
 {
     int n_parts = 0, last = sample->n_media ? 0 : -1;
     *c = (struct card){.sample = sample};
     for (int m = 0; m < sample->n_messages; m++) n_parts += sample->messages[m].n_parts;
-    c->speeches = sl_alloc_array((size_t)n_parts + 1, sizeof *c->speeches);
-    c->about = sl_alloc_array((size_t)n_parts + 1, sizeof *c->about);
+    c->speeches = sl_alloc_array((size_t)n_parts + 2, sizeof *c->speeches);
+    c->about = sl_alloc_array((size_t)n_parts + 2, sizeof *c->about);
     if (!c->speeches || !c->about) return sl_fail(err, SL_ERR_MEMORY, "no memory to show a sample");
     for (int m = 0; m < sample->n_messages; m++) {
         const struct sl_sample_message *message = &sample->messages[m];
@@ -271,7 +273,10 @@ static sl_status card_init(struct card *c, const struct sl_sample *sample, sl_er
             if (s) return s;
         }
     }
-    return SL_OK;
+    if (!said) return SL_OK;
+    c->about[c->n] = last;
+    c->said = (struct sl_sample_part){.kind = SL_SAMPLE_TEXT, .text = said, .n_text = strlen(said), .media = -1};
+    return speech_init(&c->speeches[c->n++], &c->said, true, err);
 }
 
 static void draw_shapes_about(struct sl_buf *out, const struct card *c, int index)
@@ -349,10 +354,11 @@ static void add_heading(struct sl_buf *out, const struct sl_sample *s, const cha
     sl_buf_addstr(out, "</small></h2>\n");
 }
 
-sl_status sl_sheet_add(const struct sl_sample *sample, const char *source, struct sl_buf *out, sl_error *err)
+sl_status sl_sheet_add(const struct sl_sample *sample, const char *source, const char *said, struct sl_buf *out,
+                       sl_error *err)
 {
     struct card card;
-    sl_status s = card_init(&card, sample, err);
+    sl_status s = card_init(&card, sample, said, err);
     int speech = 0;
     if (s) goto out;
     add_heading(out, sample, source);
@@ -366,6 +372,11 @@ sl_status sl_sheet_add(const struct sl_sample *sample, const char *source, struc
             else
                 add_media(out, &card, message->parts[i].media);
         }
+        sl_buf_addstr(out, "</section>\n");
+    }
+    if (said) {
+        sl_buf_addstr(out, "<section class=said><b>answered</b>\n");
+        add_speech(out, &card.speeches[speech]);
         sl_buf_addstr(out, "</section>\n");
     }
     if (sample->truth) {

@@ -28,7 +28,7 @@ static const char sl_sheet_style[] =
     "section{padding:.5rem .75rem;border-top:1px solid var(--line)}\n"
     "section>b{display:block;font-size:.72rem;letter-spacing:.04em;color:var(--soft)}\n"
     ".user{background:var(--user)}.assistant{background:var(--assistant)}.system{background:var(--system)}"
-    ".tool{background:var(--tool)}\n"
+    ".tool,.said{background:var(--tool)}\n"
     "p.text{margin:.15rem 0;white-space:pre-wrap;overflow-wrap:anywhere}\n"
     "figure{margin:.4rem 0;position:relative;width:fit-content;max-width:100%;cursor:zoom-in}\n"
     "figure img{display:block;max-width:100%;max-height:26rem;min-width:4rem}\n"

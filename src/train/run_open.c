@@ -234,7 +234,7 @@ sl_status sl_run_open_data(sl_run_state *r, bool held_out, const json_t *positio
     sl_mixture_defaults(&o.mixture);
     sl_loader_defaults(&o.loader);
     o.mixture.seed = p->seed;
-    o.mixture.shuffle = !held_out && p->shuffle;
+    o.mixture.shuffle = held_out || p->shuffle; /* a check that stops early has seen every family */
     o.mixture.epochs = held_out ? 1 : p->epochs;
     o.mixture.skipped = o.loader.skipped = r->skipped;
     o.loader.look_ahead = p->look_ahead;

@@ -50,7 +50,7 @@ static const char *sheet(void)
 {
     assert_sl_ok(sl_row_finish(&row), &err);
     sl_sheet_begin("T<itle", "about", &out);
-    assert_sl_ok(sl_sheet_add(&sample, "source", &out, &err), &err);
+    assert_sl_ok(sl_sheet_add(&sample, "source", NULL, &out, &err), &err);
     sl_sheet_end(&out);
     assert_true(sl_buf_ok(&out));
     return sl_buf_str(&out);
