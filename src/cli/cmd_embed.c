@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/engine_arg.h"
 #include "infer/embed.h"
+#include "model/origin.h"
 #include "tensor/cpu/cpu.h"
 
 #include <stdlib.h>
@@ -124,7 +125,7 @@ int sl_cmd_embed(int argc, char **argv)
     sl_error err = {0};
     int rc = sl_cli_parse(&spec, argc, argv, &args);
     if (rc != SL_CLI_RUN) return rc;
-    int first = args.n && sl_dir_exists(args.items[0]);
+    int first = args.n && sl_origin_exists(args.items[0]);
     if (first) o.model = args.items[0];
     if (args.n == first && !o.texts.n) return sl_cli_usage("embed", "give a FILE or --text");
     return run(&o, args.items + first, args.n - first, &err) == SL_OK ? SL_EXIT_OK

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/model_arg.h"
 #include "infer/prompt.h"
+#include "model/origin.h"
 #include "model/safetensors.h"
 #include "tensor/cpu/cpu.h"
 #include "text/tokenizer.h"
@@ -106,7 +107,7 @@ static sl_status read_tokens(const struct logits_options *o, struct sl_token_ids
 {
     if (o->tokens) return parse_tokens(o->tokens, out, err);
     struct sl_tokenizer *t = NULL;
-    sl_status s = sl_tokenizer_load(o->model, &t, err);
+    sl_status s = sl_origin_tokenizer(o->model, &t, err);
     if (s == SL_OK) s = sl_tokenizer_encode(t, o->prompt, strlen(o->prompt), SL_ENCODE_EVERYTHING, out, err);
     sl_tokenizer_free(&t);
     return s;
@@ -190,7 +191,7 @@ int sl_cmd_logits(int argc, char **argv)
          .list = &o.pictures},
         {.name = "prompt",
          .arg = "TEXT",
-         .help = "text, special tokens included; needs MODEL/tokenizer.json",
+         .help = "text, special tokens included; needs a model with a tokenizer",
          .string = &o.prompt},
         {.name = "tokens", .arg = "1,2,3", .help = "token ids instead of text", .string = &o.tokens},
         {.name = "out",

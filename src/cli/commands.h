@@ -8,6 +8,7 @@
 int sl_cmd_ask(int argc, char **argv);
 int sl_cmd_bench(int argc, char **argv);
 int sl_cmd_chat(int argc, char **argv);
+int sl_cmd_convert(int argc, char **argv);
 int sl_cmd_data(int argc, char **argv);
 int sl_cmd_embed(int argc, char **argv);
 int sl_cmd_eval(int argc, char **argv);

@@ -4,6 +4,7 @@
 #include "cli/engine_arg.h"
 
 #include "base/file.h"
+#include "model/origin.h"
 
 #include <string.h>
 
@@ -28,7 +29,7 @@ sl_status sl_cli_engine_open(const struct sl_cli_engine *a, sl_engine **out, sl_
     sl_engine_options o;
     const char *dir = sl_cli_model_dir(a->model, err);
     if (!dir) return SL_ERR_ARGUMENT;
-    if (!sl_dir_exists(dir)) return sl_fail(err, SL_ERR_IO, "%s is not a model's folder", dir);
+    if (!sl_origin_exists(dir)) return sl_fail(err, SL_ERR_IO, "%s is neither a model's folder nor a GGUF file", dir);
     sl_engine_defaults(&o);
     o.n_threads = (int)a->threads;
     o.dt = strcmp(a->type, "f32") == 0 ? SL_F32 : SL_BF16;

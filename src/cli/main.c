@@ -16,6 +16,7 @@ static const struct sl_cli_command commands[] = {
     {"ask", "answer a question about pictures or a video", sl_cmd_ask},
     {"bench", "speed on this machine, as rates and as fractions of measured limits", sl_cmd_bench},
     {"chat", "a conversation in the terminal, with pictures", sl_cmd_chat},
+    {"convert", "a model between safetensors folders and GGUF files, quantised if asked", sl_cmd_convert},
     {"data", "look at training data and count it", sl_cmd_data},
     {"embed", "vectors of pictures, videos and texts", sl_cmd_embed},
     {"eval", "how many questions of a dataset a model answers right", sl_cmd_eval},

@@ -3,14 +3,14 @@
  */
 #include "cli/model_arg.h"
 
-#include "base/file.h"
+#include "model/origin.h"
 
 #include <stdio.h>
 #include <string.h>
 
 sl_status sl_cli_model_config(const char *model, sl_config *out, sl_error *err)
 {
-    if (sl_dir_exists(model)) return sl_config_load(model, out, err);
+    if (sl_origin_exists(model)) return sl_config_load(model, out, err);
     sl_error ignored;
     if (sl_config_named(model, out, &ignored) == SL_OK) return SL_OK;
     char names[128] = "";
@@ -23,7 +23,7 @@ sl_status sl_cli_model_config(const char *model, sl_config *out, sl_error *err)
 
 sl_status sl_cli_model_open(const char *model, const sl_weight_plan *plan, uint64_t seed, sl_model **out, sl_error *err)
 {
-    if (sl_dir_exists(model)) return sl_model_open(model, plan, out, err);
+    if (sl_origin_exists(model)) return sl_model_open(model, plan, out, err);
     sl_config config;
     sl_status s = sl_cli_model_config(model, &config, err);
     if (s == SL_OK) s = sl_model_new(&config, plan, false, out, err);

@@ -4,6 +4,7 @@
 #include "infer/embed.h"
 
 #include "base/mem.h"
+#include "model/origin.h"
 #include "model/pretrain.h"
 #include "text/tokenizer.h"
 
@@ -39,7 +40,7 @@ sl_status sl_embedder_open(const char *dir, const sl_ops *ops, sl_dtype dt, sl_e
     if (!e) return sl_fail(err, SL_ERR_MEMORY, "out of memory for an embedder");
     sl_weight_plan plan = {.ops = ops, .dt = dt, .modules = TOWERS};
     s = sl_model_open(dir, &plan, &e->model, err);
-    if (s == SL_OK) s = sl_tokenizer_load(dir, &e->tokenizer, err);
+    if (s == SL_OK) s = sl_origin_tokenizer(dir, &e->tokenizer, err);
     if (s == SL_OK) s = sl_workspace_init(&e->work, ops, dt, WORK_CEILING, err);
     if (s != SL_OK) sl_embedder_close(&e);
     *out = e;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "infer/engine_parts.h"
 #include "model/count.h"
+#include "model/origin.h"
 #include "tensor/cpu/cpu.h"
 #include "text/special.h"
 
@@ -333,7 +334,7 @@ static sl_status load(sl_engine *e, const char *dir, sl_error *err)
     if (s != SL_OK) return s;
     sl_weight_plan plan = {.ops = e->own_ops, .dt = e->o.dt, .int8 = e->o.int8_weights};
     s = sl_model_open(dir, &plan, &e->own_model, err);
-    if (s == SL_OK) s = sl_tokenizer_load(dir, &e->own_tokenizer, err);
+    if (s == SL_OK) s = sl_origin_tokenizer(dir, &e->own_tokenizer, err);
     if (s == SL_OK) s = sl_generation_config_load(dir, &e->own_model->config, &e->limits.generation, err);
     if (s != SL_OK) return s;
     e->model = e->own_model;

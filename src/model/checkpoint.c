@@ -6,6 +6,7 @@
 #include "model/lora.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/origin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static const struct {
 
 struct loader {
     sl_model *model;
-    const sl_safetensors *file;
+    const sl_origin *file;
     const struct sl_family *family; /* whose names the file has; NULL: our own */
     bool *used;                     /* (count of file), by position */
     float *values;                  /* one group of the largest row */
@@ -40,6 +41,7 @@ struct loader {
     bool in_parts;                  /* other tensors in the file are fine */
     sl_lora_file *adapter;          /* or NULL */
     bool merge;                     /* the adapter's change goes into the matrices; else into rows of its own */
+    const sl_weight_sink *sink;     /* takes the numbers instead of the model; or NULL */
     sl_error *err;
 };
 
@@ -50,9 +52,10 @@ static const file_tensor *find(struct loader *l, const char *name)
 {
     char spelling[192];
     const file_tensor *t = NULL;
+    size_t at = 0;
     for (int i = 0; !t && sl_family_spelling(l->family, name, i, spelling, sizeof spelling); i++)
-        t = sl_safetensors_find(l->file, spelling);
-    if (t) l->used[t - sl_safetensors_at(l->file, 0)] = true;
+        t = sl_origin_find(l->file, spelling, &at);
+    if (t) l->used[at] = true;
     return t;
 }
 
@@ -94,8 +97,8 @@ static sl_status check_tensor(const struct loader *l, const file_tensor *t, int 
         print_shape(got, sizeof got, t->n_dims, t->shape);
         return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has shape %s, expected %s", t->file, t->name, got, want);
     }
-    if (t->dtype != SL_F32 && t->dtype != SL_BF16 && t->dtype != SL_F16)
-        return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has type %s, expected F32, BF16 or F16", t->file, t->name,
+    if (!sl_stored_is_float(t))
+        return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has type %s, which is not read", t->file, t->name,
                        t->dtype_name);
     return SL_OK;
 }
@@ -105,6 +108,7 @@ static sl_status set_group(struct loader *l, sl_weight_row *r, int64_t group)
 {
     sl_status s = SL_OK;
     if (l->merge) s = sl_lora_file_add(l->adapter, r, group, l->model->plan.ops, l->values, l->err);
+    if (s == SL_OK && l->sink) return l->sink->take(l->sink->arg, r, l->values, l->err);
     if (s == SL_OK) sl_weight_set(r, &l->model->plan, l->values, SL_F32, group);
     return s;
 }
@@ -159,7 +163,8 @@ static sl_status load_whole(struct loader *l, sl_weight_row *r, const file_tenso
     s = check_tensor(l, t, r->n_dims, dims + 3 - r->n_dims);
     if (s != SL_OK) return s;
     if (transposed) return load_transposed(l, r, t);
-    bool direct = !l->merge && t->dtype != SL_F16 && (uintptr_t)t->data % sl_dtype_size(t->dtype) == 0;
+    bool plain = t->dtype == SL_F32 || t->dtype == SL_BF16;
+    bool direct = plain && !l->merge && !l->sink && (uintptr_t)t->data % sl_dtype_size(t->dtype) == 0;
     if (direct) {
         sl_weight_set(r, &l->model->plan, t->data, t->dtype, -1);
         return SL_OK;
@@ -251,8 +256,8 @@ static sl_status load_row(struct loader *l, sl_weight_row *r)
     if (l->in_parts && r->module > SL_MODULE_DECODER) return SL_OK;
     if (r->role != SL_ROLE_BUFFER) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", r->name);
     /* Checkpoints trained without a selection bias mean zeros. */
-    memset(r->w.value, 0, (size_t)sl_weight_row_numel(r) * sizeof(float));
-    return SL_OK;
+    memset(l->values, 0, (size_t)sl_weight_row_numel(r) * sizeof(float));
+    return set_group(l, r, 0);
 }
 
 static sl_status load_rows(struct loader *l)
@@ -260,15 +265,16 @@ static sl_status load_rows(struct loader *l)
     sl_weights *w = &l->model->weights;
     for (int i = 0; i < w->n_rows; i++) {
         if (!(l->modules & (1u << w->rows[i].module))) continue;
+        if (l->sink && !l->sink->wants(l->sink->arg, &w->rows[i])) continue;
         sl_status s = load_row(l, &w->rows[i]);
         if (s != SL_OK) return s;
         if (w->rows[i].w.grad) memset(w->rows[i].w.grad, 0, (size_t)sl_weight_row_numel(&w->rows[i]) * sizeof(float));
     }
-    if (l->in_parts) return SL_OK;
+    if (l->in_parts || l->sink) return SL_OK;
     sl_status s = l->adapter ? sl_lora_file_check_used(l->adapter, l->err) : SL_OK;
     if (s != SL_OK) return s;
-    for (size_t i = 0; i < sl_safetensors_count(l->file); i++) {
-        const file_tensor *t = sl_safetensors_at(l->file, i);
+    for (size_t i = 0; i < sl_origin_count(l->file); i++) {
+        const file_tensor *t = sl_origin_at(l->file, i);
         if (!l->used[i] && !sl_family_ignores(l->family, t->name))
             return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s is not part of this model", t->file, t->name);
     }
@@ -288,21 +294,30 @@ static unsigned modules_in(struct loader *l)
 }
 
 /* The family whose names the file has: a model of another family that this program saved has our own. */
-static const struct sl_family *foreign_names(const sl_model *m, const sl_safetensors *file)
+static const struct sl_family *foreign_names(const sl_model *m, const sl_origin *file)
 {
-    return sl_safetensors_find(file, "model.adapter.norm.weight") ? NULL : sl_family_of(m->config.family);
+    size_t i;
+    return sl_origin_find(file, "model.adapter.norm.weight", &i) ? NULL : sl_family_of(m->config.family);
 }
+
+/* What to load. */
+struct request {
+    unsigned modules;           /* mask */
+    unsigned *loaded;           /* or NULL: all of them must be there */
+    const sl_weight_sink *sink; /* or NULL */
+};
 
 /*
  * Fills the weights from dir: of the modules in the mask that it has, *loaded, or with loaded NULL all of them, which
  * it must have and nothing else. Missing, misshapen and unknown tensors are errors that name the tensor, what was
  * expected and what was found.
  */
-static sl_status load_weights(sl_model *m, const char *dir, sl_lora_file *adapter, unsigned modules, unsigned *loaded,
+static sl_status load_weights(sl_model *m, const char *dir, const struct request *how, sl_lora_file *adapter,
                               sl_error *err)
 {
-    sl_safetensors *file = NULL;
-    sl_status s = sl_safetensors_open(dir, &file, err);
+    sl_origin *file = NULL;
+    unsigned *loaded = how->loaded;
+    sl_status s = sl_origin_open(dir, &file, err);
     if (s != SL_OK) return s;
     size_t most = 1;
     const struct sl_family *family = foreign_names(m, file);
@@ -314,9 +329,10 @@ static sl_status load_weights(sl_model *m, const char *dir, sl_lora_file *adapte
         .model = m,
         .file = file,
         .family = family,
-        .used = sl_alloc_array(sl_safetensors_count(file), sizeof(bool)),
+        .used = sl_alloc_array(sl_origin_count(file) + 1, sizeof(bool)),
         .values = malloc(most * sizeof(float)),
-        .modules = modules,
+        .modules = how->modules,
+        .sink = how->sink,
         .in_parts = loaded || m->plan.modules,
         .adapter = adapter,
         .merge = adapter && !m->config.lora.rank,
@@ -331,19 +347,19 @@ static sl_status load_weights(sl_model *m, const char *dir, sl_lora_file *adapte
     if (s != SL_OK) sl_fail_context(err, s, "%s", dir);
     free(l.used);
     free(l.values);
-    sl_safetensors_close(&file);
+    sl_origin_close(&file);
     return s;
 }
 
 /* The same where dir may hold an adapter: then the weights are its base's, changed by it or beside it. */
-static sl_status load_folder(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err)
+static sl_status load_folder(sl_model *m, const char *dir, const struct request *how, sl_error *err)
 {
     sl_lora_config lora;
     sl_lora_file *adapter = NULL;
-    if (!sl_lora_in_folder(dir)) return load_weights(m, dir, NULL, modules, loaded, err);
+    if (!sl_lora_in_folder(dir)) return load_weights(m, dir, how, NULL, err);
     sl_status s = sl_lora_config_load(dir, &lora, err);
     if (s == SL_OK) s = sl_lora_file_open(dir, &adapter, err);
-    if (s == SL_OK) s = load_weights(m, lora.base, adapter, modules, loaded, err);
+    if (s == SL_OK) s = load_weights(m, lora.base, how, adapter, err);
     sl_lora_file_close(&adapter);
     return s;
 }
@@ -354,7 +370,7 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
     sl_status s = sl_config_load(dir, &config, err);
     if (s == SL_OK) s = sl_model_new(&config, plan, false, out, err);
     if (s != SL_OK) return s;
-    s = load_folder(*out, dir, plan->modules ? plan->modules : ~0u, NULL, err);
+    s = load_folder(*out, dir, &(struct request){.modules = plan->modules ? plan->modules : ~0u}, err);
     if (s != SL_OK) {
         sl_model_free(*out);
         *out = NULL;
@@ -364,7 +380,12 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
 
 sl_status sl_model_load(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err)
 {
-    return load_folder(m, dir, modules, loaded, err);
+    return load_folder(m, dir, &(struct request){.modules = modules, .loaded = loaded}, err);
+}
+
+sl_status sl_model_stream(sl_model *m, const char *dir, const sl_weight_sink *sink, sl_error *err)
+{
+    return load_folder(m, dir, &(struct request){.modules = ~0u, .sink = sink}, err);
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "model/family.h"
+#include "model/gguf_config.h"
 
 #include <assert.h>
 #include <float.h>
@@ -636,8 +637,7 @@ static bool is_empty(const struct section *s, const sl_config *c)
     return true;
 }
 
-/* Returns c as an owned JSON document, or NULL without memory. */
-static json_t *config_json(const sl_config *c)
+json_t *sl_config_to_json(const sl_config *c)
 {
     json_t *top = json_object();
     int failed = json_object_set_new(top, "architectures", json_pack("[s]", architecture));
@@ -660,6 +660,7 @@ static json_t *config_json(const sl_config *c)
 
 sl_status sl_config_load(const char *dir, sl_config *out, sl_error *err)
 {
+    if (sl_gguf_is_file(dir)) return sl_gguf_config_load(dir, out, err);
     struct sl_buf text = SL_BUF_INIT(MAX_CONFIG_BYTES);
     char *path = sl_path_join(dir, "config.json");
     sl_status status = SL_OK;
@@ -683,16 +684,10 @@ sl_status sl_config_save(const sl_config *c, const char *dir, sl_error *err)
     if (status) return status;
     struct sl_buf text = SL_BUF_INIT(MAX_CONFIG_BYTES);
     char *path = sl_path_join(dir, "config.json");
-    json_t *document = config_json(c);
-    if (!path) {
-        status = sl_fail(err, SL_ERR_MEMORY, "no memory to write %s", dir);
-        goto out;
-    }
-    status = sl_json_dump(document, 2, &text, err);
-    if (status) goto out;
-    sl_buf_addch(&text, '\n');
-    status = sl_file_write(path, sl_buf_str(&text), text.len, err);
-out:
+    json_t *document = sl_config_to_json(c);
+    status = path ? sl_json_dump(document, 2, &text, err) : sl_fail(err, SL_ERR_MEMORY, "no memory to write %s", dir);
+    if (!status) sl_buf_addch(&text, '\n');
+    if (!status) status = sl_file_write(path, sl_buf_str(&text), text.len, err);
     json_decref(document);
     free(path);
     sl_buf_release(&text);

@@ -4,6 +4,7 @@
 #ifndef SL_MODEL_CONFIG_H
 #define SL_MODEL_CONFIG_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "tensor/ops.h"
 
@@ -235,7 +236,7 @@ static inline int64_t sl_config_feature_width(const sl_config *c)
     return (int64_t)c->decoder.hidden * (1 + c->adapter.deepstack.n);
 }
 
-/* Reads DIR/config.json. */
+/* Reads DIR/config.json, or the metadata of the GGUF file dir. */
 sl_status sl_config_load(const char *dir, sl_config *out, sl_error *err);
 
 /* Writes DIR/config.json atomically. */
@@ -244,10 +245,12 @@ sl_status sl_config_save(const sl_config *c, const char *dir, sl_error *err);
 /* Fills with greedy decoding, 2048 new tokens, eos from c. */
 void sl_generation_config_defaults(const sl_config *c, sl_generation_config *out);
 
-/* Parses, reads and writes generation_config.json; a missing file gives the defaults. */
+/* Parses, reads and writes generation_config.json; a missing file gives the defaults. dir may be a GGUF file. */
 sl_status sl_generation_config_parse(const char *json, size_t n, const sl_config *c, sl_generation_config *out,
                                      sl_error *err);
 sl_status sl_generation_config_load(const char *dir, const sl_config *c, sl_generation_config *out, sl_error *err);
+/* Appends the text of a generation_config.json to out. */
+sl_status sl_generation_config_print(const sl_generation_config *g, struct sl_buf *out, sl_error *err);
 sl_status sl_generation_config_save(const sl_generation_config *g, const char *dir, sl_error *err);
 
 #endif

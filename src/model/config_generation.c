@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "model/gguf_config.h"
 
 #include <stdlib.h>
 
@@ -100,6 +101,7 @@ sl_status sl_generation_config_parse(const char *json, size_t n, const sl_config
 
 sl_status sl_generation_config_load(const char *dir, const sl_config *c, sl_generation_config *out, sl_error *err)
 {
+    if (sl_gguf_is_file(dir)) return sl_gguf_generation_load(dir, c, out, err);
     sl_generation_config_defaults(c, out);
     struct sl_buf text = SL_BUF_INIT(MAX_BYTES);
     char *path = sl_path_join(dir, "generation_config.json");
@@ -138,22 +140,22 @@ static json_t *generation_json(const sl_generation_config *g)
     return NULL;
 }
 
+sl_status sl_generation_config_print(const sl_generation_config *g, struct sl_buf *out, sl_error *err)
+{
+    json_t *document = generation_json(g);
+    sl_status status = sl_json_dump(document, 2, out, err);
+    json_decref(document);
+    if (!status) sl_buf_addch(out, '\n');
+    return status;
+}
+
 sl_status sl_generation_config_save(const sl_generation_config *g, const char *dir, sl_error *err)
 {
     struct sl_buf text = SL_BUF_INIT(MAX_BYTES);
     char *path = sl_path_join(dir, "generation_config.json");
-    json_t *document = generation_json(g);
-    sl_status status = SL_OK;
-    if (!path) {
-        status = sl_fail(err, SL_ERR_MEMORY, "no memory to write %s", dir);
-        goto out;
-    }
-    status = sl_json_dump(document, 2, &text, err);
-    if (status) goto out;
-    sl_buf_addch(&text, '\n');
-    status = sl_file_write(path, sl_buf_str(&text), text.len, err);
-out:
-    json_decref(document);
+    sl_status status =
+        path ? sl_generation_config_print(g, &text, err) : sl_fail(err, SL_ERR_MEMORY, "no memory to write %s", dir);
+    if (!status) status = sl_file_write(path, sl_buf_str(&text), text.len, err);
     free(path);
     sl_buf_release(&text);
     return status;

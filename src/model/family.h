@@ -53,6 +53,9 @@ bool sl_family_ignores(const struct sl_family *f, const char *name);
 /* Reads a config.json that is parsed already, as sl_config_parse does. */
 sl_status sl_config_from_json(const json_t *document, sl_config *out, sl_error *err);
 
+/* Returns c as an owned JSON document in this program's own spelling, or NULL without memory. */
+json_t *sl_config_to_json(const sl_config *c);
+
 /* --- reading configurations, for families ------------------------------------------------------------------------ */
 
 /* The first of keys a and b (b may be NULL) that o has, as an integer between min and max; neither: a failure. */

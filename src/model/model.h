@@ -31,7 +31,8 @@ void sl_model_free(sl_model *m);
 sl_status sl_model_init(sl_model *m, uint64_t seed, sl_error *err);
 
 /*
- * Reads DIR/config.json, makes the model and fills its weights from the checkpoint (docs/MODEL.md, section 6). Tensors
+ * Reads DIR/config.json, makes the model and fills its weights from the checkpoint (docs/MODEL.md, section 6); or both
+ * from the GGUF file DIR. Tensors
  * must have the model's shapes; missing, misshapen and unknown ones are errors that name the tensor, what was expected
  * and what was found. Where DIR holds a LoRA adapter (section 13), the weights are its base's with the change added.
  */
@@ -44,6 +45,20 @@ sl_status sl_model_open(const char *dir, const sl_weight_plan *plan, sl_model **
  * checkpoint does not have. Shapes must fit, as in sl_model_open.
  */
 sl_status sl_model_load(sl_model *m, const char *dir, unsigned modules, unsigned *loaded, sl_error *err);
+
+/* Takes the numbers of weight rows. */
+typedef struct sl_weight_sink {
+    bool (*wants)(void *arg, const sl_weight_row *r); /* whether the row's numbers are to be read */
+    /* The n x k numbers of the row's next group, borrowed. */
+    sl_status (*take)(void *arg, const sl_weight_row *r, const float *values, sl_error *err);
+    void *arg;
+} sl_weight_sink;
+
+/*
+ * Reads the checkpoint in DIR, as sl_model_open does, but hands the rows, in the order of the weight table, to the sink
+ * instead of keeping them. m may be dry; its weights are not touched.
+ */
+sl_status sl_model_stream(sl_model *m, const char *dir, const sl_weight_sink *sink, sl_error *err);
 
 /* True when sl_model_save writes row r: its module exists and, with a LoRA adapter, is the adapter. */
 bool sl_model_saves(const sl_model *m, const sl_weight_row *r);

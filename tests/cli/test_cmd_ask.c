@@ -74,7 +74,7 @@ static void test_mistakes_are_one_line(void **state)
 {
     (void)state;
     assert_int_equal(RUN("", 0, "ask", "/nowhere", "Hello?"), 1);
-    assert_string_equal(err, "seedling ask: /nowhere is not a model's folder\n");
+    assert_string_equal(err, "seedling ask: /nowhere is neither a model's folder nor a GGUF file\n");
     assert_int_equal(RUN("", 0, "ask", toy_model_dir(), "-i", "/nowhere.png", "Hello?"), 1);
     assert_non_null(strstr(err, "/nowhere.png"));
     assert_int_equal(RUN("", 0, "ask", toy_model_dir(), "--draw", "x.png", "Hello?"), 2);
