@@ -22,9 +22,10 @@ static const char *const tasks[SL_N_DIAGRAM_TASKS] = {"structure", "follow", "re
 static void invent_flow(const struct sl_synth_request *r, struct sl_diagram *d)
 {
     const char *steps[SL_DIAGRAM_MAX_NODES], *questions[SL_DIAGRAM_MAX_NODES];
-    int n = sl_synth_int(r, 4 + r->level, 5 + 2 * r->level), side = n, used = 0, asked = 0;
+    int n = sl_synth_int(r, 4 + r->level, 5 + 2 * r->level), side, used = 0, asked = 0;
     sl_vocab_pick(r, SL_VOCAB_STEP, 24, steps);
     sl_vocab_pick(r, SL_VOCAB_CONDITION, 8, questions);
+    side = n;
     for (int i = 0; i < n; i++) {
         struct sl_diagram_node *v = &d->nodes[i];
         bool can = i > 0 && i < n - 2 && d->nodes[i - 1].shape != SL_DIAGRAM_DECISION;
@@ -49,7 +50,6 @@ static void invent_tree(const struct sl_synth_request *r, struct sl_diagram *d)
     int n = sl_synth_int(r, 5 + 2 * r->level, 7 + 4 * r->level);
     int children[SL_DIAGRAM_MAX_NODES] = {0};
     sl_vocab_pick(r, kinds[sl_synth_int(r, 0, 3)], n, names);
-    d->tree = true;
     d->n_nodes = n;
     for (int i = 0; i < n; i++) {
         int parent = -1;
@@ -77,17 +77,79 @@ static void place_tree(struct sl_diagram *d, int v, double *next, int depth)
     d->nodes[v].column = first < 0 ? (*next)++ : (first + last) / 2;
 }
 
-void sl_diagram_invent(const struct sl_synth_request *r, struct sl_diagram *d)
+/* --- planning --------------------------------------------------------------------------------------------------- */
+
+/* The numbers that diagrams of each level can have, least and most: who knows the level guesses one of them. */
+static const struct {
+    sl_diagram_count counted;
+    bool tree;
+    int range[3][2];
+} counts[] = {
+    {SL_DIAGRAM_BOXES, false, {{5, 6}, {6, 9}, {7, 12}}}, {SL_DIAGRAM_BOXES, true, {{5, 7}, {7, 11}, {9, 15}}},
+    {SL_DIAGRAM_LEAVES, true, {{3, 5}, {4, 7}, {5, 9}}},  {SL_DIAGRAM_CHILDREN, true, {{0, 3}, {0, 3}, {0, 3}}},
+    {SL_DIAGRAM_LEVELS, true, {{3, 3}, {3, 4}, {3, 4}}},  {SL_DIAGRAM_DECISIONS, false, {{1, 1}, {1, 2}, {1, 3}}},
+};
+enum { N_COUNTS = sizeof counts / sizeof *counts, INVENTIONS = 400 };
+
+void sl_diagram_plan(const struct sl_synth_request *r, struct sl_diagram *d)
 {
-    double next = 0;
-    *d = (struct sl_diagram){0};
-    bool tree = r->task == SL_DIAGRAM_RELATION || (r->task != SL_DIAGRAM_FOLLOW && sl_synth_chance(r, 0.5));
-    if (!tree) {
-        invent_flow(r, d);
-        return;
+    *d = (struct sl_diagram){.tree = r->task == SL_DIAGRAM_RELATION || sl_synth_chance(r, 0.5)};
+    if (r->task == SL_DIAGRAM_FOLLOW) d->tree = false;
+    if (r->task != SL_DIAGRAM_COUNT) return;
+    /* All diagrams of the lowest level have one decision, or three levels: these are no questions. */
+    int i = sl_synth_int(r, 0, N_COUNTS - (r->level == 0 ? 3 : 1)), least = counts[i].range[r->level][0];
+    int most = counts[i].range[r->level][1];
+    d->tree = counts[i].tree;
+    d->counted = counts[i].counted;
+    d->want = sl_synth_int(r, least, most);
+    d->chance = 1.0 / (most - least + 1);
+}
+
+static int count_children(const struct sl_diagram *d, int v)
+{
+    int n = 0;
+    for (int i = 1; i < d->n_nodes; i++) n += d->nodes[i].parent == v;
+    return n;
+}
+
+/* Whether node i is one of what is counted; of levels, `n` being counted already, their first nodes are. */
+static bool is_counted(const struct sl_diagram *d, int i, int n)
+{
+    switch (d->counted) {
+    case SL_DIAGRAM_DECISIONS:
+        return d->nodes[i].shape == SL_DIAGRAM_DECISION;
+    case SL_DIAGRAM_LEAVES:
+        return count_children(d, i) == 0;
+    case SL_DIAGRAM_LEVELS:
+        return d->nodes[i].depth == n;
+    case SL_DIAGRAM_CHILDREN:
+        return i > 0 && d->nodes[i].parent == d->about;
+    default:
+        return true;
     }
-    invent_tree(r, d);
-    place_tree(d, 0, &next, 0);
+}
+
+static int count(const struct sl_diagram *d)
+{
+    int n = 0;
+    for (int i = 0; i < d->n_nodes; i++) n += is_counted(d, i, n);
+    return n;
+}
+
+bool sl_diagram_invent(const struct sl_synth_request *r, struct sl_diagram *d)
+{
+    for (int attempt = 0; attempt < INVENTIONS; attempt++) {
+        double next = 0;
+        if (d->tree)
+            invent_tree(r, d);
+        else
+            invent_flow(r, d);
+        d->about = sl_synth_int(r, 0, d->n_nodes - 1);
+        if (r->task == SL_DIAGRAM_COUNT && count(d) != d->want) continue;
+        if (d->tree) place_tree(d, 0, &next, 0);
+        return true;
+    }
+    return false;
 }
 
 /* --- asking ----------------------------------------------------------------------------------------------------- */
@@ -127,11 +189,16 @@ static void ask_next(const struct sl_synth_request *r, const struct sl_diagram *
                                           "At \"{box}\" the answer is {answer}. What comes next?",
                                           "Where does the arrow marked {answer} of \"{box}\" lead?",
                                           "\"{box}\": {answer}. Name the next box.", NULL};
-    int i = sl_synth_int(r, 0, d->n_nodes - 1), yes = sl_synth_chance(r, 0.5);
-    while (d->nodes[i].next < 0) i = (i + 1) % d->n_nodes;
+    /* That the last box follows could be guessed: every chart has one. */
+    int i, yes, to;
+    bool decision;
+    do {
+        i = sl_synth_int(r, 0, d->n_nodes - 1);
+        yes = sl_synth_chance(r, 0.5);
+        decision = d->nodes[i].shape == SL_DIAGRAM_DECISION;
+        to = decision && !yes ? d->nodes[i].other : d->nodes[i].next;
+    } while (to < 0 || d->nodes[to].shape == SL_DIAGRAM_END);
     const struct sl_diagram_node *v = &d->nodes[i];
-    bool decision = v->shape == SL_DIAGRAM_DECISION;
-    int to = decision && !yes ? v->other : v->next;
     sl_say_question(r, s, decision ? decided : plain,
                     (struct sl_vocab_slot[]){{"box", v->text}, {"answer", yes ? "yes" : "no"}, {NULL, NULL}});
     sl_synth_think(s, "I find \"%s\". Its arrow%s leads to \"%s\".", v->text,
@@ -163,13 +230,6 @@ static void ask_walk(const struct sl_synth_request *r, const struct sl_diagram *
     sl_buf_release(&path);
 }
 
-static int count_children(const struct sl_diagram *d, int v)
-{
-    int n = 0;
-    for (int i = 1; i < d->n_nodes; i++) n += d->nodes[i].parent == v;
-    return n;
-}
-
 static bool is_below(const struct sl_diagram *d, int v, int above)
 {
     while (v > 0 && v != above) v = d->nodes[v].parent;
@@ -193,16 +253,18 @@ static void ask_relation(const struct sl_synth_request *r, const struct sl_diagr
                                         NULL};
     static const char *const common[] = {"What is the lowest common ancestor of {a} and {b}?",
                                          "At which node do the ways up from {a} and {b} first meet?",
-                                         "Name the deepest node that has both {a} and {b} below it or is one of them.",
-                                         "Lowest node above (or equal to) both {a} and {b}?", NULL};
-    int what = sl_synth_int(r, 0, 2), a = sl_synth_int(r, 1, d->n_nodes - 1), b = sl_synth_int(r, 1, d->n_nodes - 2);
-    if (b >= a) b++;
-    bool yes = what == 1 && sl_synth_chance(r, 0.5);
-    for (int i = 0; what == 1 && i < 400 && (a == b || is_below(d, a, b) != yes); i++) {
+                                         "Name the deepest node that has both {a} and {b} below it.",
+                                         "Lowest node above both {a} and {b}?", NULL};
+    int what = sl_synth_int(r, 0, 2), a, b, tries = 0;
+    bool yes = what == 1 && sl_synth_chance(r, 0.5), fits;
+    do {
         a = sl_synth_int(r, 1, d->n_nodes - 1);
         b = sl_synth_int(r, 1, d->n_nodes - 1);
-    }
-    if (what == 1 && (a == b || is_below(d, a, b) != yes)) what = 0; /* this tree has no such pair */
+        fits = a != b && (what != 1 || is_below(d, a, b) == yes);
+        /* Neither is above the other, or the question would name its answer. */
+        if (what == 2) fits = a != b && !is_below(d, a, b) && !is_below(d, b, a);
+    } while (!fits && ++tries < 400);
+    if (!fits) what = 0; /* this tree has no such pair */
     sl_say_question(r, s,
                     what == 0   ? parent
                     : what == 1 ? below
@@ -237,26 +299,17 @@ static void ask_count(const struct sl_synth_request *r, const struct sl_diagram 
     static const char *const children[] = {"How many children does {a} have?", "Count the nodes directly below {a}.",
                                            "How many nodes hang directly under {a}?", "Number of children of {a}?",
                                            NULL};
-    int n = 0, what = sl_synth_int(r, 0, d->tree ? 3 : 1), a = sl_synth_int(r, 0, d->n_nodes - 1);
-    const struct sl_vocab_slot slots[] = {{"a", d->nodes[a].text}, {NULL, NULL}};
+    static const char *const *const phrases[] = {nodes, decisions, leaves, depth, children}; /* as sl_diagram_count */
     struct sl_buf list = SL_BUF_INIT(4096);
-    for (int i = 0; i < d->n_nodes; i++) {
-        const struct sl_diagram_node *v = &d->nodes[i];
-        bool counted = what == 0 || (what == 3 && i > 0 && v->parent == a);
-        if (what == 1) counted = d->tree ? count_children(d, i) == 0 : v->shape == SL_DIAGRAM_DECISION;
-        if (what == 2) counted = v->depth == n; /* the first node of each level */
-        if (counted) sl_buf_addf(&list, "%s%s", n ? ", " : "", v->text);
-        n += counted;
-    }
-    if (what == 0)
-        sl_say_question(r, s, nodes, NULL);
-    else if (what == 1)
-        sl_say_question(r, s, d->tree ? leaves : decisions, NULL);
-    else
-        sl_say_question(r, s, what == 2 ? depth : children, slots);
-    sl_synth_think(s, "%s%s: %d.", what == 2 ? "One of each level: " : "", n ? sl_buf_str(&list) : "None", n);
+    int n = 0;
+    for (int i = 0; i < d->n_nodes; i++)
+        if (is_counted(d, i, n)) sl_buf_addf(&list, "%s%s", n++ ? ", " : "", d->nodes[i].text);
+    sl_say_question(r, s, phrases[d->counted], (struct sl_vocab_slot[]){{"a", d->nodes[d->about].text}, {NULL, NULL}});
+    sl_synth_think(s, "%s%s: %d.", d->counted == SL_DIAGRAM_LEVELS ? "One of each level: " : "",
+                   n ? sl_buf_str(&list) : "None", n);
     sl_buf_release(&list);
     sl_say_count(s, n);
+    sl_synth_truth(s, "chance", json_real(d->chance));
 }
 
 void sl_diagram_ask(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_synth_sample *s)
@@ -279,14 +332,18 @@ void sl_diagram_ask(const struct sl_synth_request *r, const struct sl_diagram *d
 
 static sl_status make_diagram(void *state, const struct sl_synth_request *r, struct sl_synth_sample *out, sl_error *err)
 {
+    struct sl_diagram d;
+    int level = r->level;
     (void)state;
     for (int i = 0; i < ATTEMPTS; i++) {
         struct sl_synth_request easier = *r; /* into a small picture only small diagrams go */
-        struct sl_diagram d;
         struct sl_picture picture = {0};
         bool fits;
         if (r->width && i > ATTEMPTS / 4) easier.level = r->level * (ATTEMPTS - i) / ATTEMPTS;
-        sl_diagram_invent(&easier, &d);
+        /* What does not fit is made again after the same plan, lest large numbers become rare. */
+        if (i == 0 || easier.level != level) sl_diagram_plan(&easier, &d);
+        level = easier.level;
+        if (!sl_diagram_invent(&easier, &d)) continue;
         sl_status status = sl_diagram_draw(&easier, &d, &picture, &fits, err);
         if (status) return status;
         if (!fits) continue;

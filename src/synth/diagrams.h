@@ -18,8 +18,23 @@ struct sl_diagram_node {
     double column, row; /* place in the grid of the layout */
 };
 
+/* What is counted in a diagram. */
+typedef enum sl_diagram_count {
+    SL_DIAGRAM_BOXES,
+    SL_DIAGRAM_DECISIONS,
+    SL_DIAGRAM_LEAVES,
+    SL_DIAGRAM_LEVELS,
+    SL_DIAGRAM_CHILDREN
+} sl_diagram_count;
+
 struct sl_diagram {
+    /* The plan. */
     bool tree;
+    sl_diagram_count counted;
+    int want;      /* how many there must be; 0 .. */
+    double chance; /* of guessing that */
+    /* What follows from it. */
+    int about; /* the node whose children are counted */
     int n_nodes;
     struct sl_diagram_node nodes[SL_DIAGRAM_MAX_NODES];
 };
@@ -33,8 +48,14 @@ typedef enum sl_diagram_task {
     SL_N_DIAGRAM_TASKS
 } sl_diagram_task;
 
-/* Makes a diagram that the task can be asked about. */
-void sl_diagram_invent(const struct sl_synth_request *r, struct sl_diagram *d);
+/*
+ * Plans a diagram that the task can be asked about: its kind, and for counting what is counted and how many there will
+ * be, all numbers that the level has being as likely.
+ */
+void sl_diagram_plan(const struct sl_synth_request *r, struct sl_diagram *d);
+
+/* Makes a diagram after its plan; false when none came out so in many tries. */
+bool sl_diagram_invent(const struct sl_synth_request *r, struct sl_diagram *d);
 
 /* Draws it into *out, owned by the caller; *fits is false, and *out empty, when text did not fit. */
 sl_status sl_diagram_draw(const struct sl_synth_request *r, const struct sl_diagram *d, struct sl_picture *out,

@@ -16,18 +16,43 @@ static double dot(const double a[3], const double b[3])
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
+/* Of finite numbers; those of libm are calls. */
+static inline double least_of(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static inline double most_of(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 /* A ray in a solid's own coordinates, in which it fills [-1, 1]^3. */
 struct local {
     double from[3], along[3];
 };
 
-static void to_local(const struct sl_solid *s, const double from[3], const double along[3], struct local *out)
+/* A solid with what each ray to it needs. */
+struct target {
+    const struct sl_solid *s;
+    double into[3][3]; /* rows: its axes over its halves */
+    double camera[3];  /* the camera in its own coordinates */
+};
+
+static void aim(const struct sl_solid *s, struct target *t)
 {
-    const double d[3] = {from[0] - s->centre[0], from[1] - s->centre[1], from[2] - s->centre[2]};
+    t->s = s;
     for (int k = 0; k < 3; k++) {
-        const double axis[3] = {s->turn[0][k], s->turn[1][k], s->turn[2][k]};
-        out->from[k] = dot(d, axis) / s->half[k];
-        out->along[k] = dot(along, axis) / s->half[k];
+        for (int i = 0; i < 3; i++) t->into[k][i] = s->turn[i][k] / s->half[k];
+        t->camera[k] = -dot(s->centre, t->into[k]);
+    }
+}
+
+static void to_local(const struct target *t, const double from[3], const double along[3], struct local *out)
+{
+    for (int k = 0; k < 3; k++) {
+        out->from[k] = t->camera[k] + dot(from, t->into[k]);
+        out->along[k] = dot(along, t->into[k]);
     }
 }
 
@@ -36,8 +61,8 @@ static double hit_box(const struct local *l, double least)
     double enter = -INFINITY, leave = INFINITY;
     for (int k = 0; k < 3; k++) {
         double a = (-1 - l->from[k]) / l->along[k], b = (1 - l->from[k]) / l->along[k];
-        enter = fmax(enter, fmin(a, b));
-        leave = fmin(leave, fmax(a, b));
+        enter = most_of(enter, least_of(a, b));
+        leave = least_of(leave, most_of(a, b));
     }
     return enter <= leave && enter > least ? enter : 0;
 }
@@ -48,7 +73,7 @@ static double hit_side(const struct local *l, double a, double b, double c, bool
     double root = b * b - a * c;
     if (root < 0 || fabs(a) < 1e-12) return 0;
     root = sqrt(root);
-    double near = fmin((-b - root) / a, (-b + root) / a), far = fmax((-b - root) / a, (-b + root) / a);
+    double one = (-b - root) / a, two = (-b + root) / a, near = least_of(one, two), far = most_of(one, two);
     for (int i = 0; i < 2; i++) {
         double t = i ? far : near;
         if (t > least && (!capped || fabs(l->from[1] + t * l->along[1]) <= 1)) return t;
@@ -71,10 +96,12 @@ static double hit_cone(const struct local *l, double taper, double least)
     return best;
 }
 
-/* The first t > least at which the ray meets the solid, 0: none; local coordinates are left in *l. */
-static double hit(const struct sl_solid *s, const double from[3], const double along[3], double least, struct local *l)
+/* The first t > least at which the ray meets the solid, 0: none. */
+static double hit(const struct target *target, const double from[3], const double along[3], double least)
 {
-    to_local(s, from, along, l);
+    struct local ray, *l = &ray;
+    const struct sl_solid *s = target->s;
+    to_local(target, from, along, l);
     if (s->kind == SL_SOLID_BOX) return hit_box(l, least);
     if (s->kind == SL_SOLID_CONE) return hit_cone(l, s->taper, least);
     return hit_side(l, dot(l->along, l->along), dot(l->from, l->along), dot(l->from, l->from) - 1, false, least);
@@ -92,11 +119,12 @@ static const double origin[3] = {0, 0, 0};
 double sl_view_cast(const struct sl_view *v, double x, double y, int *object)
 {
     double along[3], best = 0;
-    struct local l;
+    struct target target;
     ray_of(v, x, y, along);
     *object = 0;
     for (int i = 0; i < v->n_solids; i++) {
-        double t = hit(&v->solids[i], origin, along, 0.05, &l);
+        aim(&v->solids[i], &target);
+        double t = hit(&target, origin, along, 0.05);
         if (t <= 0 || (best > 0 && t >= best)) continue;
         best = t;
         *object = v->solids[i].object;
@@ -106,15 +134,14 @@ double sl_view_cast(const struct sl_view *v, double x, double y, int *object)
 
 /* --- light ------------------------------------------------------------------------------------------------------ */
 
-static bool in_shadow(const struct sl_view *v, const double at[3])
+static bool in_shadow(const struct sl_view *v, const struct target *targets, const double at[3])
 {
-    struct local l;
     for (int i = 0; i < v->n_solids; i++) {
         const struct sl_solid *s = &v->solids[i];
         const double to[3] = {s->centre[0] - at[0], s->centre[1] - at[1], s->centre[2] - at[2]};
         double along = dot(to, v->sun), reach = dot(s->half, s->half);
         if (dot(to, to) - along * along > reach || along < -sqrt(reach)) continue; /* its sphere is not met */
-        if (hit(s, at, v->sun, 1e-3, &l) > 0) return true;
+        if (hit(&targets[i], at, v->sun, 1e-3) > 0) return true;
     }
     return false;
 }
@@ -143,12 +170,13 @@ static void colour_at(const struct sl_surface *s, int cell, double fade, double 
     for (int k = 0; k < 3; k++) out[k] = s->colour[k] + odd * (s->second[k] - s->colour[k]);
 }
 
-static void shade_solid(const struct sl_view *v, const struct sl_solid *s, const double along[3], double t,
-                        double out[3])
+static void shade_solid(const struct sl_view *v, const struct target *targets, int index, const double along[3],
+                        double t, double out[3])
 {
+    const struct sl_solid *s = targets[index].s;
     struct local l;
     double n[3], own[3], at[3];
-    to_local(s, origin, along, &l);
+    to_local(&targets[index], origin, along, &l);
     for (int k = 0; k < 3; k++) {
         own[k] = l.from[k] + t * l.along[k];
         at[k] = along[k] * t;
@@ -158,7 +186,7 @@ static void shade_solid(const struct sl_view *v, const struct sl_solid *s, const
     int cell = s->surface.period > 0 ? (int)floor((own[1] + 1) * s->half[1] / s->surface.period) : 0;
     colour_at(&s->surface, cell, 1, out);
     double light = dot(n, v->sun), sky = 0.5 + 0.5 * dot(n, v->up);
-    if (light < 0 || in_shadow(v, at)) light = 0;
+    if (light < 0 || in_shadow(v, targets, at)) light = 0;
     double look = 0;
     for (int k = 0; k < 3; k++) look += n[k] * (v->sun[k] - along[k] / sqrt(dot(along, along)));
     double gloss = light > 0 ? 0.18 * pow(fmax(0, look / 2), 24) : 0;
@@ -166,7 +194,8 @@ static void shade_solid(const struct sl_view *v, const struct sl_solid *s, const
 }
 
 /* Ground and sky along a ray; the ground fades into the horizon. */
-static void shade_rest(const struct sl_view *v, const double along[3], double y, double out[3])
+static void shade_rest(const struct sl_view *v, const struct target *targets, const double along[3], double y,
+                       double out[3])
 {
     double down = -dot(along, v->up), t = down > 1e-6 ? v->above / down : 0;
     if (t <= 0 || t > 300) {
@@ -178,16 +207,17 @@ static void shade_rest(const struct sl_view *v, const double along[3], double y,
     double period = v->ground.period > 0 ? v->ground.period : 1, fade = fmin(1, fmax(0, 1.6 - t / (period * 22)));
     double forward = at[2] / fmax(0.2, -v->up[1]);
     colour_at(&v->ground, (int)floor(at[0] / period) + (int)floor(forward / period), fade, out);
-    double light = in_shadow(v, at) ? 0.45 : 0.45 + 0.5 * fmax(0, dot(v->up, v->sun)), haze = fmin(1, t / 120);
+    double light = in_shadow(v, targets, at) ? 0.45 : 0.45 + 0.5 * fmax(0, dot(v->up, v->sun)), haze = fmin(1, t / 120);
     for (int k = 0; k < 3; k++) out[k] = out[k] * light + haze * (v->sky[1][k] - out[k] * light);
 }
 
 /* --- the z-buffer ------------------------------------------------------------------------------------------------- */
 
 struct buffers {
-    int w, h;       /* samples */
-    float *depth;   /* 0: none */
-    uint8_t *solid; /* index + 1 */
+    int w, h;               /* samples */
+    float *depth;           /* 0: none */
+    uint8_t *solid;         /* index + 1 */
+    struct target *targets; /* (n_solids) */
 };
 
 /* The rectangle of samples that a solid's box can cover; false when it reaches behind the camera. */
@@ -212,15 +242,13 @@ static bool rectangle(const struct sl_view *v, const struct sl_solid *s, int r[4
 
 static void enter_solid(const struct sl_view *v, int index, struct buffers *b)
 {
-    const struct sl_solid *s = &v->solids[index];
     int r[4];
-    if (!rectangle(v, s, r)) return;
+    if (!rectangle(v, &v->solids[index], r)) return;
     for (int y = r[1]; y < r[3]; y++)
         for (int x = r[0]; x < r[2]; x++) {
             double along[3];
-            struct local l;
             ray_of(v, (x + 0.5) / SAMPLES, (y + 0.5) / SAMPLES, along);
-            double t = hit(s, origin, along, 0.05, &l);
+            double t = hit(&b->targets[index], origin, along, 0.05);
             size_t i = (size_t)y * (size_t)b->w + (size_t)x;
             if (t <= 0 || (b->depth[i] > 0 && t >= b->depth[i])) continue;
             b->depth[i] = (float)t;
@@ -242,74 +270,96 @@ static void shade_pixel(const struct sl_view *v, const struct buffers *b, int x,
         double along[3], c[3], sx = x + (k % SAMPLES + 0.5) / SAMPLES, sy = y + (row + 0.5) / SAMPLES;
         ray_of(v, sx, sy, along);
         if (b->solid[i])
-            shade_solid(v, &v->solids[b->solid[i] - 1], along, b->depth[i], c);
+            shade_solid(v, b->targets, b->solid[i] - 1, along, b->depth[i], c);
         else
-            shade_rest(v, along, sy, c);
+            shade_rest(v, b->targets, along, sy, c);
         for (int j = 0; j < 3; j++) sum[j] += c[j] / n;
     }
     for (int j = 0; j < 3; j++) rgb[j] = (uint8_t)(255 * fmin(1, fmax(0, sum[j])) + 0.5);
 }
 
-static void measure(const struct sl_view *v, struct sl_depth_map *map)
-{
-    for (int y = 0; y < v->height; y++)
-        for (int x = 0; x < v->width; x++) {
-            size_t i = (size_t)y * (size_t)v->width + (size_t)x;
-            int object;
-            map->depth[i] = (float)sl_view_cast(v, x + 0.5, y + 0.5, &object);
-            map->object[i] = (uint8_t)object;
-            if (object) map->seen[object]++;
-        }
-}
-
-/* Pixels that each object would cover without the others. */
-static void measure_alone(const struct sl_view *v, struct sl_depth_map *map, uint8_t *last)
+/*
+ * Fills the map from a ray through each pixel's middle: what is seen, and how many pixels each object would cover
+ * without the others. last: zeros, one a pixel.
+ */
+static void measure(const struct sl_view *v, const struct target *targets, struct sl_depth_map *map, uint8_t *last)
 {
     for (int i = 0; i < v->n_solids; i++) {
-        const struct sl_solid *s = &v->solids[i];
+        const uint8_t object = (uint8_t)v->solids[i].object;
         int r[4];
-        if (!rectangle(v, s, r)) continue;
+        if (!rectangle(v, &v->solids[i], r)) continue;
         for (int y = r[1] / SAMPLES; y < r[3] / SAMPLES; y++)
             for (int x = r[0] / SAMPLES; x < r[2] / SAMPLES; x++) {
                 double along[3];
-                struct local l;
                 size_t k = (size_t)y * (size_t)v->width + (size_t)x;
                 ray_of(v, x + 0.5, y + 0.5, along);
-                if (last[k] == s->object || hit(s, origin, along, 0.05, &l) <= 0) continue;
-                last[k] = (uint8_t)s->object;
-                map->alone[s->object]++;
+                float t = (float)hit(&targets[i], origin, along, 0.05);
+                if (t <= 0) continue;
+                if (last[k] != object) map->alone[object]++;
+                last[k] = object;
+                if (map->depth[k] > 0 && t >= map->depth[k]) continue;
+                map->depth[k] = t;
+                map->object[k] = object;
             }
     }
+    for (size_t k = 0; k < (size_t)v->width * (size_t)v->height; k++)
+        if (map->object[k]) map->seen[map->object[k]]++;
 }
 
-sl_status sl_view_draw(const struct sl_view *v, struct sl_picture *out, struct sl_depth_map *map, sl_error *err)
+static sl_status check_size(const struct sl_view *v, sl_error *err)
 {
-    *map = (struct sl_depth_map){0};
-    if (v->width < 1 || v->height < 1 || v->width > MAX_SIDE || v->height > MAX_SIDE || v->n_solids > 254)
-        return sl_fail(err, SL_ERR_ARGUMENT, "cannot draw a view of %dx%d pixels and %d solids", v->width, v->height,
-                       v->n_solids);
-    struct buffers b = {.w = v->width * SAMPLES, .h = v->height * SAMPLES};
-    size_t n = (size_t)v->width * (size_t)v->height, samples = n * SAMPLES * SAMPLES;
+    if (v->width >= 1 && v->height >= 1 && v->width <= MAX_SIDE && v->height <= MAX_SIDE && v->n_solids <= 254)
+        return SL_OK;
+    return sl_fail(err, SL_ERR_ARGUMENT, "cannot draw a view of %dx%d pixels and %d solids", v->width, v->height,
+                   v->n_solids);
+}
+
+static struct target *aim_at_all(const struct sl_view *v)
+{
+    struct target *targets = sl_alloc_array((size_t)v->n_solids + 1, sizeof *targets);
+    for (int i = 0; i < v->n_solids && targets; i++) aim(&v->solids[i], &targets[i]);
+    return targets;
+}
+
+sl_status sl_view_draw(const struct sl_view *v, struct sl_picture *out, sl_error *err)
+{
+    sl_status status = check_size(v, err);
+    if (status) return status;
+    struct buffers b = {.w = v->width * SAMPLES, .h = v->height * SAMPLES, .targets = aim_at_all(v)};
+    size_t samples = (size_t)b.w * (size_t)b.h;
     b.depth = sl_alloc_array(samples, sizeof *b.depth);
     b.solid = sl_alloc_array(samples, 1);
-    map->depth = sl_alloc_array(n, sizeof *map->depth);
-    map->object = sl_alloc_array(n, 1);
-    uint8_t *last = sl_alloc_array(n, 1);
-    sl_status status = b.depth && b.solid && map->depth && map->object && last
-                           ? sl_picture_new(out, v->width, v->height, SL_PICTURE_MAX_PIXELS, err)
-                           : sl_fail(err, SL_ERR_MEMORY, "no memory to draw a view");
+    status = b.depth && b.solid && b.targets ? sl_picture_new(out, v->width, v->height, SL_PICTURE_MAX_PIXELS, err)
+                                             : sl_fail(err, SL_ERR_MEMORY, "no memory to draw a view");
     if (!status) {
         for (int i = 0; i < v->n_solids; i++) enter_solid(v, i, &b);
         for (int y = 0; y < v->height; y++)
             for (int x = 0; x < v->width; x++)
                 shade_pixel(v, &b, x, y, out->rgb + 3 * ((size_t)y * (size_t)v->width + (size_t)x));
-        measure(v, map);
-        measure_alone(v, map, last);
-    } else {
-        sl_depth_map_release(map);
     }
     free(b.depth);
     free(b.solid);
+    free(b.targets);
+    return status;
+}
+
+sl_status sl_view_measure(const struct sl_view *v, struct sl_depth_map *map, sl_error *err)
+{
+    *map = (struct sl_depth_map){0};
+    sl_status status = check_size(v, err);
+    if (status) return status;
+    size_t n = (size_t)v->width * (size_t)v->height;
+    struct target *targets = aim_at_all(v);
+    map->depth = sl_alloc_array(n, sizeof *map->depth);
+    map->object = sl_alloc_array(n, 1);
+    uint8_t *last = sl_alloc_array(n, 1);
+    if (map->depth && map->object && targets && last) {
+        measure(v, targets, map, last);
+    } else {
+        status = sl_fail(err, SL_ERR_MEMORY, "no memory to measure a view");
+        sl_depth_map_release(map);
+    }
+    free(targets);
     free(last);
     return status;
 }

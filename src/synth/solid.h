@@ -49,10 +49,13 @@ struct sl_depth_map {
 };
 
 /*
- * Draws the view into *out and *map, owned by the caller: each solid's equation is solved along the rays of its
- * rectangle into a z-buffer, four rays a pixel; shadows by a ray towards the sun.
+ * Draws the view into *out, owned by the caller: each solid's equation is solved along the rays of its rectangle into a
+ * z-buffer, four rays a pixel; shadows by a ray towards the sun.
  */
-sl_status sl_view_draw(const struct sl_view *v, struct sl_picture *out, struct sl_depth_map *map, sl_error *err);
+sl_status sl_view_draw(const struct sl_view *v, struct sl_picture *out, sl_error *err);
+
+/* Measures it into *map, owned by the caller: one ray through each pixel's middle. */
+sl_status sl_view_measure(const struct sl_view *v, struct sl_depth_map *map, sl_error *err);
 
 /* Releases a map; it is empty again. */
 void sl_depth_map_release(struct sl_depth_map *map);

@@ -3,6 +3,7 @@
  */
 #include "synth/families.h"
 #include "synth/paint.h"
+#include "synth/sample.h"
 #include "synth/solid.h"
 
 #include "text/answer.h"
@@ -458,33 +459,154 @@ static bool all_seen(const struct question *q)
     return q->room.n >= 2;
 }
 
-static sl_status make(void *state, const struct sl_synth_request *r, struct sl_synth_sample *out, sl_error *err)
+static bool (*const asks[N_TASKS])(struct question *) = {ask_nearer, ask_depth, ask_order,
+                                                         ask_box,    ask_gap,   ask_in_front};
+
+static void start_again(struct sl_synth_sample *out)
 {
-    static bool (*const asks[N_TASKS])(struct question *) = {ask_nearer, ask_depth, ask_order,
-                                                             ask_box,    ask_gap,   ask_in_front};
-    (void)state;
+    sl_synth_sample_release(out);
+    sl_synth_sample_init(out);
+}
+
+/*
+ * Draws rooms until one fits the task: *q then holds it and its map, which the caller releases, and numbers, from which
+ * its question follows. out is used up on the way.
+ */
+static sl_status settle(const struct sl_synth_request *r, struct question *q, struct sl_rng *numbers, sl_error *err)
+{
     for (int attempt = 0; attempt < 60; attempt++) {
-        struct question q = {.r = r, .out = out};
-        struct sl_picture picture;
-        draw_room(r, &q.room);
-        q.room.view.solids = q.room.solids;
-        if (q.room.n < 2) continue;
-        sl_status status = sl_view_draw(&q.room.view, &picture, &q.map, err);
+        draw_room(r, &q->room);
+        q->room.view.solids = q->room.solids;
+        if (q->room.n < 2) continue;
+        sl_status status = sl_view_measure(&q->room.view, &q->map, err);
         if (status) return status;
-        /* The picture comes first in the message; a question that does not fit the scene takes both away again. */
-        sl_synth_picture(out, &picture, SL_SYNTH_JPEG, 92);
-        bool asked = all_seen(&q) && asks[r->task](&q);
-        sl_picture_free(&picture);
-        sl_depth_map_release(&q.map);
-        if (out->status || asked) {
-            if (out->status && err) *err = out->error;
-            return out->status;
-        }
-        sl_synth_sample_release(out);
-        sl_synth_sample_init(out);
+        *numbers = *r->rng;
+        bool asked = all_seen(q) && asks[r->task](q);
+        start_again(q->out);
+        if (asked) return SL_OK;
+        sl_depth_map_release(&q->map);
     }
     return sl_fail(err, SL_ERR_ARGUMENT, "no scene in space of %dx%d pixels fits the task \"%s\"", r->width, r->height,
                    tasks[r->task]);
+}
+
+static sl_status make(void *state, const struct sl_synth_request *r, struct sl_synth_sample *out, sl_error *err)
+{
+    struct question q = {.r = r, .out = out};
+    struct sl_picture picture;
+    struct sl_rng numbers;
+    (void)state;
+    sl_status status = settle(r, &q, &numbers, err);
+    if (status) return status;
+    status = sl_view_draw(&q.room.view, &picture, err);
+    if (!status) {
+        /* The question was asked to see whether it fits; the picture comes before it in the message. */
+        *r->rng = numbers;
+        sl_synth_picture(out, &picture, SL_SYNTH_JPEG, 92);
+        sl_picture_free(&picture);
+        asks[r->task](&q);
+        status = out->status;
+        if (status && err) *err = out->error;
+    }
+    sl_depth_map_release(&q.map);
+    return status;
+}
+
+/* --- validating --------------------------------------------------------------------------------------------------- */
+
+/* Whether a second measuring, of thing i alone, finds every point of its surface in its box and some near a side of
+ * each axis. */
+static sl_status validate_box(const struct room *room, int i, sl_error *err)
+{
+    const struct sl_box3d *b = &room->things[i].box;
+    struct sl_solid own[MAX_SOLIDS];
+    struct sl_view v = room->view;
+    struct sl_depth_map map;
+    double corners[8][3], reach[3] = {0, 0, 0}, far = 0;
+    v.n_solids = 0;
+    v.solids = own;
+    for (int k = 0; k < room->view.n_solids; k++)
+        if (room->solids[k].object == i + 1) own[v.n_solids++] = room->solids[k];
+    sl_status status = sl_view_measure(&v, &map, err);
+    if (status) return status;
+    sl_box3d_corners(b, corners);
+    for (int y = 0; y < v.height; y++)
+        for (int x = 0; x < v.width; x++) {
+            double z = map.depth[(size_t)y * (size_t)v.width + (size_t)x];
+            const double p[3] = {(x + 0.5 - v.camera.cx) / v.camera.fx * z, (y + 0.5 - v.camera.cy) / v.camera.fy * z,
+                                 z};
+            far = fmax(far, z);
+            for (int k = 0; k < 3 && z > 0; k++) {
+                double along = 0;
+                for (int a = 0; a < 3; a++)
+                    along += (p[a] - b->center[a]) * (corners[1 << k][a] - corners[0][a]) / b->size[k];
+                reach[k] = fmax(reach[k], fabs(along) / (b->size[k] / 2));
+            }
+        }
+    sl_depth_map_release(&map);
+    for (int k = 0; k < 3 && !status; k++)
+        if (reach[k] > 1.01 || reach[k] < 0.9 - 2 * far / v.camera.fx / (b->size[k] / 2)) /* two pixels from the side */
+            status = sl_fail(err, SL_ERR_FORMAT, "the %s's surface goes to %.3f of the %c side of its box",
+                             kinds[room->things[i].kind].name, reach[k], 'x' + k);
+    return status;
+}
+
+/* Whether the boxes of a truth are those of things in the room. */
+static sl_status validate_promised(const struct room *room, const json_t *boxes, sl_error *err)
+{
+    for (size_t k = 0; k < json_array_size(boxes); k++) {
+        const json_t *row = json_array_get(boxes, k);
+        bool found = false;
+        for (int i = 0; i < room->n && !found; i++) {
+            const struct sl_box3d *b = &room->things[i].box;
+            found = true;
+            for (size_t a = 0; a < 3; a++)
+                found = found && json_number_value(json_array_get(row, a)) == b->center[a] &&
+                        json_number_value(json_array_get(row, 3 + a)) == b->size[a] &&
+                        json_number_value(json_array_get(row, 6 + a)) == b->angles[a];
+        }
+        if (!found) return sl_fail(err, SL_ERR_FORMAT, "box %zu of the truth is no thing's", k);
+    }
+    return SL_OK;
+}
+
+/* Whether rays through the points of the question meet what the answer says. */
+static sl_status validate_points(const struct room *room, const struct sl_synth_sample *s, bool nearer, sl_error *err)
+{
+    struct sl_buf text = SL_BUF_INIT(1 << 16);
+    struct sl_answer a = {0};
+    double z[2] = {0, 0};
+    int object;
+    const json_t *answer = json_object_get(s->truth, "answer");
+    sl_synth_message_text(s, sl_synth_last_message(s, SL_SYNTH_USER), false, &text);
+    sl_status status = sl_answer_parse(sl_buf_str(&text), text.len, 0, &a, err);
+    for (size_t i = 0; i < 2 && i < a.n_points && !status; i++)
+        z[i] = sl_view_cast(&room->view, sl_coordinate_to_pixel(a.points[i].x, room->view.width),
+                            sl_coordinate_to_pixel(a.points[i].y, room->view.height), &object);
+    bool right = nearer ? a.n_points == 2 && (z[0] < z[1]) == (strcmp(json_string_value(answer), "point1") == 0)
+                        : a.n_points == 1 && fabs(z[0] - json_number_value(answer)) < 0.05 * z[0];
+    if (!status && !right)
+        status = sl_fail(err, SL_ERR_FORMAT, "rays through the points of the question go %.2f and %.2f m", z[0], z[1]);
+    sl_answer_release(&a);
+    sl_buf_release(&text);
+    return status;
+}
+
+static sl_status validate(void *state, const struct sl_synth_request *r, const struct sl_synth_sample *s, sl_error *err)
+{
+    struct sl_synth_sample scratch;
+    struct question q = {.r = r, .out = &scratch};
+    struct sl_rng numbers;
+    (void)state;
+    sl_synth_sample_init(&scratch);
+    sl_status status = settle(r, &q, &numbers, err);
+    for (int i = 0; i < q.room.n && !status; i++) status = validate_box(&q.room, i, err);
+    if (!status && r->task == BOX) status = validate_promised(&q.room, json_object_get(s->truth, "answer"), err);
+    if (!status && (r->task == NEARER || r->task == DEPTH))
+        status = validate_points(&q.room, s, r->task == NEARER, err);
+    sl_depth_map_release(&q.map);
+    sl_synth_sample_release(&scratch);
+    return status;
 }
 
 const struct sl_synth_family sl_family_space = {
@@ -494,4 +616,5 @@ const struct sl_synth_family sl_family_space = {
     .n_tasks = N_TASKS,
     .n_levels = 4,
     .make = make,
+    .validate = validate,
 };

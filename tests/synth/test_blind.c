@@ -18,8 +18,6 @@ enum { MAX_WORDS = 4096, MAX_SAMPLES = 2000, MAX_QUESTION = 96, LEAST_SAMPLES = 
 
 /* Above chance by so much, plus two standard deviations of what so few samples can say. */
 static const double margin = 0.05;
-/* Yes-no questions and small counts about diagrams are not balanced yet: docs/SYNTH.md says so. */
-static const double diagrams_margin = 0.2;
 
 /* A question as the numbers of its words, the answer, and the truth. */
 struct example {
@@ -146,8 +144,7 @@ static void judge(const struct test_family *f, const struct blind *b, int n_trai
     right /= n;
     chance /= n;
     /* Three deviations: a dozen families are judged, and few samples must not raise false alarms. */
-    double stated = strcmp(f->family->name, "diagrams") == 0 ? diagrams_margin : margin;
-    double allowed = chance + stated + 3 * sqrt(fmax(chance, 0.02) * (1 - chance) / n);
+    double allowed = chance + margin + 3 * sqrt(fmax(chance, 0.02) * (1 - chance) / n);
     printf("# %s: %.3f right without the picture, %.3f by chance (%d samples, %.3f allowed)\n", f->family->name, right,
            chance, n, allowed);
     if (right > allowed) fail_msg("the questions of %s give answers away", f->family->name);

@@ -88,7 +88,7 @@ static void test_answers_follow_from_the_links(void **state)
 {
     (void)state;
     int known = 0;
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 900; i++) {
         struct sl_rng rng;
         struct sl_diagram d;
         struct sl_synth_sample s;
@@ -96,7 +96,8 @@ static void test_answers_follow_from_the_links(void **state)
         sl_rng_init(&rng, (uint64_t)i, 6);
         struct sl_synth_request r = {
             .rng = &rng, .level = i % 3, .task = i % 2 ? SL_DIAGRAM_COUNT : SL_DIAGRAM_RELATION};
-        sl_diagram_invent(&r, &d);
+        sl_diagram_plan(&r, &d);
+        assert_true(sl_diagram_invent(&r, &d));
         sl_synth_sample_init(&s);
         sl_diagram_ask(&r, &d, &s);
         struct sl_buf q = SL_BUF_INIT(1 << 12), a = SL_BUF_INIT(1 << 12);

@@ -65,7 +65,8 @@ static void the_map_and_the_picture_agree(void **unused)
     struct sl_picture p;
     struct sl_depth_map map;
     sl_error err;
-    assert_sl_ok(sl_view_draw(&v, &p, &map, &err), &err);
+    assert_sl_ok(sl_view_draw(&v, &p, &err), &err);
+    assert_sl_ok(sl_view_measure(&v, &map, &err), &err);
     int red = 0;
     for (int i = 0; i < 160 * 120; i++) red += p.rgb[3 * i] > p.rgb[3 * i + 1] + 20;
     assert_true(abs(red - map.seen[1] - map.seen[2]) < 0.06 * red);
@@ -76,16 +77,22 @@ static void the_map_and_the_picture_agree(void **unused)
     sl_picture_free(&p);
     sl_depth_map_release(&map);
     v.width = 5000;
-    assert_int_equal(sl_view_draw(&v, &p, &map, &err), SL_ERR_ARGUMENT);
+    assert_int_equal(sl_view_draw(&v, &p, &err), SL_ERR_ARGUMENT);
+    assert_int_equal(sl_view_measure(&v, &map, &err), SL_ERR_ARGUMENT);
+}
+
+static struct sl_synth_request request_of(uint64_t seed, int task, int level, struct sl_rng *rng)
+{
+    sl_rng_init(rng, seed, 5);
+    return (struct sl_synth_request){
+        .rng = rng, .split = (sl_synth_split)(seed % 2), .task = task, .level = level, .width = 140, .height = 112};
 }
 
 static void make(uint64_t seed, int task, int level, struct sl_synth_sample *s)
 {
     struct sl_rng rng;
     sl_error err;
-    sl_rng_init(&rng, seed, 5);
-    struct sl_synth_request r = {
-        .rng = &rng, .split = (sl_synth_split)(seed % 2), .task = task, .level = level, .width = 140, .height = 112};
+    struct sl_synth_request r = request_of(seed, task, level, &rng);
     sl_synth_sample_init(s);
     assert_sl_ok(sl_family_space.make(NULL, &r, s, &err), &err);
 }
@@ -135,6 +142,34 @@ static void neither_point_is_the_usual_answer(void **unused)
     assert_in_range(first, n / 4, n * 3 / 4);
 }
 
+/* Validates a sample of that seed and task after something in its truth was made wrong. */
+static sl_status validate(uint64_t seed, int task, const struct sl_synth_sample *s, sl_error *err)
+{
+    struct sl_rng rng;
+    struct sl_synth_request r = request_of(seed, task, 1, &rng);
+    return sl_family_space.validate(NULL, &r, s, err);
+}
+
+static void the_validator_sees_boxes_and_depths_that_are_off(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 60; seed < 64; seed++) {
+        struct sl_synth_sample s;
+        sl_error err;
+        make(seed, 3, 1, &s);
+        assert_sl_ok(validate(seed, 3, &s, &err), &err);
+        json_t *box = json_array_get(json_object_get(s.truth, "answer"), 0);
+        json_array_set_new(box, 5, json_real(json_number_value(json_array_get(box, 5)) + 0.02));
+        assert_int_equal(validate(seed, 3, &s, &err), SL_ERR_FORMAT);
+        sl_synth_sample_release(&s);
+        make(seed, 1, 1, &s);
+        json_object_set_new(s.truth, "answer", json_real(1.1 * json_number_value(json_object_get(s.truth, "answer"))));
+        assert_int_equal(validate(seed, 1, &s, &err), SL_ERR_FORMAT);
+        assert_non_null(strstr(err.message, "rays"));
+        sl_synth_sample_release(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +177,7 @@ int main(void)
         cmocka_unit_test(the_map_and_the_picture_agree),
         cmocka_unit_test(answers_pass_and_hostile_ones_do_not),
         cmocka_unit_test(neither_point_is_the_usual_answer),
+        cmocka_unit_test(the_validator_sees_boxes_and_depths_that_are_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
