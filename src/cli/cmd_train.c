@@ -22,6 +22,7 @@ static sl_status run_stages(const sl_pipeline *p, sl_run_options *o, sl_run_end 
 {
     sl_status s = SL_OK;
     for (int i = 0; i < p->n && !s && *end == SL_RUN_FINISHED; i++) {
+        if (p->stages[i].skipped) continue;
         o->out = p->stages[i].out;
         if (p->stages[i].name && o->comm->rank == 0)
             sl_log(o->log, SL_LOG_INFO, "stage %d of %d: %s", i + 1, p->n, p->stages[i].name);

@@ -18,9 +18,11 @@
 #include "base/mem.h"
 #include "data/loader_parts.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { MAX_WORKERS = 256, MAX_AHEAD = 64, PLACES_A_WORKER = 4 };
 
@@ -497,6 +499,23 @@ static const struct sl_loader_batch *give(struct sl_loader *l, struct sl_loader_
     return &job->batch;
 }
 
+/* True when the caller has waited a tenth of a second and wants to wait no longer. The lock is held, but not meanwhile.
+ */
+static bool is_tired(struct sl_loader *l)
+{
+    struct timespec until;
+    if (!l->options.give_up) {
+        pthread_cond_wait(&l->ready, &l->lock);
+        return false;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100 * 1000 * 1000;
+    until.tv_sec += until.tv_nsec / (1000 * 1000 * 1000);
+    until.tv_nsec %= 1000 * 1000 * 1000;
+    return pthread_cond_timedwait(&l->ready, &l->lock, &until) == ETIMEDOUT &&
+           l->options.give_up(l->options.give_up_arg);
+}
+
 sl_status sl_loader_next(struct sl_loader *l, const struct sl_loader_batch **batch, sl_error *err)
 {
     double start = sl_clock_seconds();
@@ -504,10 +523,13 @@ sl_status sl_loader_next(struct sl_loader *l, const struct sl_loader_batch **bat
     pthread_mutex_lock(&l->lock);
     take_back(l);
     struct sl_loader_job *job = &l->jobs[l->n_given % l->n_jobs];
-    while (!l->status && !at_end(l) && job->state != SL_JOB_READY) pthread_cond_wait(&l->ready, &l->lock);
+    bool tired = false;
+    while (!l->status && !at_end(l) && job->state != SL_JOB_READY && !tired) tired = is_tired(l);
     sl_status s = l->status;
     if (s && err)
         *err = l->err;
+    else if (!s && tired && job->state != SL_JOB_READY)
+        s = sl_fail(err, SL_ERR_BUSY, "gave up waiting for data");
     else if (!s && job->state == SL_JOB_READY)
         *batch = give(l, job);
     l->stats.waited_seconds += sl_clock_seconds() - start;

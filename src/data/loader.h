@@ -31,6 +31,9 @@ struct sl_loader_options {
     int n_workers;
     int batches_ahead;          /* made before they are asked for */
     struct sl_skipped *skipped; /* borrowed for the life of the loader; may be NULL */
+    /* Asked ten times a second while sl_loader_next waits, by its thread: true ends the wait. NULL: it waits. */
+    bool (*give_up)(void *arg);
+    void *give_up_arg;
 };
 
 /* Fills in: sl_encode_defaults, 256 samples looked ahead, 2 GiB, 2 workers, 2 batches ahead. */
@@ -82,7 +85,8 @@ void sl_loader_free(struct sl_loader **l);
 
 /*
  * Waits for the next batch: *batch, borrowed until the next call, or NULL at the mixture's end. Only a lack of memory,
- * or of any sample that can be used, makes it fail; it then fails for good.
+ * or of any sample that can be used, makes it fail; it then fails for good. SL_ERR_BUSY: no batch is ready and give_up
+ * said so; nothing was taken.
  */
 sl_status sl_loader_next(struct sl_loader *l, const struct sl_loader_batch **batch, sl_error *err);
 

@@ -29,6 +29,11 @@ struct linear_node {
     void *pre_act;
 };
 
+static double product_flops(const sl_gemm *g)
+{
+    return 2.0 * (double)g->m * (double)g->n * (double)g->k;
+}
+
 /* dW (n, k) += dy^T x, for every expert's rows if there are experts. */
 static void linear_weight_grad(sl_ctx *ctx, const struct linear_node *n, const sl_tensor *dy)
 {
@@ -57,6 +62,7 @@ static void linear_weight_grad(sl_ctx *ctx, const struct linear_node *n, const s
         g.c_group_stride = n->w->n * n->w->k;
     }
     SL_RUN(ctx, gemm, &g);
+    ctx->backward_flops += product_flops(&g);
 }
 
 /* dx (+)= dy W. */
@@ -86,6 +92,7 @@ static void linear_input_grad(sl_ctx *ctx, const struct linear_node *n, const sl
         g.b_packed_stride = n->w->packed_t_stride;
     }
     SL_RUN(ctx, gemm, &g);
+    ctx->backward_flops += product_flops(&g);
 }
 
 static void linear_backward(sl_ctx *ctx, sl_node *node)
@@ -144,7 +151,7 @@ static sl_tensor *linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl
     g.pre_act = pre_act;
     g.residual = elements(how->residual);
     SL_RUN(ctx, gemm, &g);
-    ctx->flops += 2.0 * (double)g.m * (double)g.n * (double)g.k;
+    ctx->flops += product_flops(&g);
     if (!in_place) y->needs_grad = grad;
     struct linear_node *n = sl_tape_push(ctx, sizeof *n, grad, linear_backward);
     if (n) n->x = x, n->y = y, n->w = w, n->how = *how, n->pre_act = pre_act;

@@ -11,6 +11,7 @@ struct attention_node {
     sl_qkv prepare;
     sl_attention attend;
     const sl_weight *q_norm, *k_norm;
+    double flops; /* forward */
 };
 
 static void attention_backward(sl_ctx *ctx, sl_node *node)
@@ -32,6 +33,7 @@ static void attention_backward(sl_ctx *ctx, sl_node *node)
     };
     if (!g.delta) return;
     SL_RUN(ctx, attention_bwd, &n->attend, &g);
+    ctx->backward_flops += 2 * n->flops;
     SL_RUN(ctx, qkv_prepare_bwd, &n->prepare, n->qkv->data, d->data, n->q_norm ? n->q_norm->grad : NULL,
            n->k_norm ? n->k_norm->grad : NULL);
     sl_ctx_release_to(ctx, mark);
@@ -134,6 +136,7 @@ sl_tensor *sl_fn_attention(sl_ctx *ctx, sl_tensor *qkv, const sl_attend *how)
     if (n) {
         n->qkv = qkv, n->prepared = ready, n->y = y, n->prepare = prep, n->attend = a;
         n->q_norm = how->q_norm, n->k_norm = how->k_norm;
+        n->flops = attention_flops(how);
     }
     return y;
 }
@@ -154,6 +157,7 @@ static void pool_backward(sl_ctx *ctx, sl_node *node)
     sl_tensor *d = sl_tensor_new(ctx, n->kv->dtype, sl_tensor_rows(n->kv), sl_tensor_cols(n->kv));
     if (!d) return;
     SL_RUN(ctx, pool_bwd, &n->pool, n->y->grad->data, d->data, n->d_query);
+    ctx->backward_flops += 4.0 * (double)sl_tensor_numel(n->kv);
     sl_grad_pass(ctx, n->kv, d);
 }
 

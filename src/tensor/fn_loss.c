@@ -128,7 +128,9 @@ static double cross_entropy_loss(sl_ctx *ctx, struct cross_entropy *c)
     if (ctx->failed) return 0;
     for (int64_t first = 0; first < rows; first += chunk)
         cross_entropy_chunk(c, first, rows - first < chunk ? rows - first : chunk);
-    ctx->flops += 2.0 * (double)rows * (double)head->n * (double)head->k;
+    double flops = 2.0 * (double)rows * (double)head->n * (double)head->k;
+    ctx->flops += flops;
+    ctx->backward_flops += flops * ((c->dx != NULL) + (c->d_logits && head->grad));
     double loss = ctx->ops ? ctx->ops->sum(ctx->ops, rows, c->row_loss) : 0;
     sl_ctx_release_to(ctx, mark);
     return loss;
@@ -185,6 +187,7 @@ static void pass_product(sl_ctx *ctx, sl_tensor *x, sl_gemm product)
     product.c = dx->data;
     product.c_type = dx->dtype;
     SL_RUN(ctx, gemm, &product);
+    ctx->backward_flops += 2.0 * (double)product.m * (double)product.n * (double)product.k;
     sl_grad_pass(ctx, x, dx);
 }
 

@@ -62,7 +62,7 @@ void sl_workspace_reset(sl_workspace *w)
 {
     sl_ctx_release_to(&w->ctx, (sl_mark){0});
     w->ctx.failed = false;
-    w->ctx.flops = 0;
+    w->ctx.flops = w->ctx.backward_flops = 0;
     if (w->ctx.tape) w->ctx.tape->last = NULL;
 }
 

@@ -35,7 +35,8 @@ typedef struct sl_ctx {
     struct sl_arena *meta; /* tensor structs and tape nodes */
     sl_tape *tape;         /* NULL: keep nothing */
     sl_dtype dt;           /* SL_F32 or SL_BF16: dtype of activations */
-    double flops;          /* multiply-adds of products and attention so far, times two */
+    double flops;          /* multiply-adds of products and attention so far, times two: forward */
+    double backward_flops; /* the same of those gradients that something needs; a recomputed forward is none */
     bool failed;
     sl_error error;
     /* Called with every named intermediate value (docs/MODEL.md, section 10), or NULL. */

@@ -16,11 +16,13 @@ enum { MAX_POSITIONS = 1 << 28 };
 struct lane {
     struct sl_mixture *mixture;
     struct sl_loader *loader;
+    json_t *marked; /* owned: its position when the step began */
 };
 
 struct sl_feed {
     struct lane *lanes; /* (n_lanes), owned; empty ones belong to other ranks */
     int n_lanes, rank, size;
+    bool back; /* positions are those of the mark */
 };
 
 static bool is_own(const sl_feed *f, int lane)
@@ -85,6 +87,7 @@ void sl_feed_free(sl_feed **feed)
     for (int i = 0; i < f->n_lanes && f->lanes; i++) {
         sl_loader_free(&f->lanes[i].loader);
         sl_mixture_close(&f->lanes[i].mixture);
+        json_decref(f->lanes[i].marked);
     }
     free(f->lanes);
     free(f);
@@ -101,12 +104,28 @@ sl_status sl_feed_next(sl_feed *f, int s, const struct sl_loader_batch **out, sl
     return sl_loader_next(f->lanes[s % f->n_lanes].loader, out, err);
 }
 
+sl_status sl_feed_mark(sl_feed *f, sl_error *err)
+{
+    for (int i = f->rank; i < f->n_lanes; i += f->size) {
+        json_decref(f->lanes[i].marked);
+        f->lanes[i].marked = sl_loader_save(f->lanes[i].loader);
+        if (!f->lanes[i].marked) return sl_fail(err, SL_ERR_MEMORY, "no memory for the data's position");
+    }
+    return SL_OK;
+}
+
+void sl_feed_go_back(sl_feed *f)
+{
+    f->back = true;
+}
+
 /* Appends this rank's positions, one line for each lane. */
 static sl_status write_positions(sl_feed *f, struct sl_buf *out, sl_error *err)
 {
     for (int i = 0; i < f->n_lanes; i++) {
         if (!is_own(f, i)) continue;
-        json_t *position = sl_loader_save(f->lanes[i].loader);
+        const struct lane *l = &f->lanes[i];
+        json_t *position = f->back ? json_incref(l->marked) : sl_loader_save(l->loader);
         sl_status s = position ? sl_json_dump(position, 0, out, err) : SL_ERR_MEMORY;
         json_decref(position);
         sl_buf_addch(out, '\n');

@@ -38,6 +38,12 @@ bool sl_feed_owns(const sl_feed *f, int s);
  */
 sl_status sl_feed_next(sl_feed *f, int s, const struct sl_loader_batch **out, sl_error *err);
 
+/* Remembers where this rank's lanes stand. */
+sl_status sl_feed_mark(sl_feed *f, sl_error *err);
+
+/* From now on sl_feed_save gives the positions of the last mark: what was handed out since is not made use of. */
+void sl_feed_go_back(sl_feed *f);
+
 /* Returns all lanes' positions as an owned array, on all ranks. A collective. */
 sl_status sl_feed_save(sl_feed *f, sl_comm *comm, json_t **out, sl_error *err);
 

@@ -14,6 +14,7 @@
 /* What is being read. */
 struct reading {
     const char *path, *out;
+    const json_t *list; /* of a pipeline: its entries */
     const char *const *sets;
     int n_sets;
     sl_pipeline *p;
@@ -33,6 +34,14 @@ static const sl_stage *find_stage(const sl_pipeline *p, const char *name, size_t
     return NULL;
 }
 
+static const char SKIP[] = "skip";
+
+/* True for an override of the pipeline itself. */
+static bool is_of_pipeline(const char *set)
+{
+    return strncmp(set, SKIP, sizeof SKIP - 1) == 0 && set[sizeof SKIP - 1] == '=';
+}
+
 /* Applies the overrides that concern the stage. */
 static sl_status apply_sets(const struct reading *r, const sl_stage *stage, json_t *tree)
 {
@@ -40,7 +49,7 @@ static sl_status apply_sets(const struct reading *r, const sl_stage *stage, json
         const char *set = r->sets[i];
         size_t first = strcspn(set, ".=");
         const sl_stage *meant = set[first] == '.' ? find_stage(r->p, set, first) : NULL;
-        if (meant && meant != stage) continue;
+        if ((meant && meant != stage) || (r->p->stages[0].name && is_of_pipeline(set))) continue;
         sl_status s = sl_yaml_set(tree, meant ? set + first + 1 : set, r->err);
         if (s) return s;
     }
@@ -58,22 +67,51 @@ static sl_status set_init(const struct reading *r, json_t *tree, const char *key
     return json_object_set_new(init, key, json_string(from->out)) ? no_memory(r->err) : SL_OK;
 }
 
+/* Returns the number of the earlier stage that entry i's init names for key, or -1 with an error. */
+static int named_stage(const struct reading *r, int i, const char *key, const json_t *value)
+{
+    const char *name = json_string_value(value);
+    const sl_stage *from = name ? find_stage(r->p, name, strlen(name)) : NULL;
+    if (from && from < &r->p->stages[i]) return (int)(from - r->p->stages);
+    sl_fail(r->err, SL_ERR_FORMAT, "%s: pipeline.%d.init.%s: expected the name of an earlier stage", r->path, i, key);
+    return -1;
+}
+
+/*
+ * Sets tree's init.KEY to stage i's folder. A stage that is skipped leaves nothing: then to what it would have started
+ * from. Every step goes to an earlier stage.
+ */
+static sl_status set_origin(const struct reading *r, json_t *tree, int i, const char *key)
+{
+    if (!r->p->stages[i].skipped) return set_init(r, tree, key, &r->p->stages[i]);
+    const json_t *init = json_object_get(json_array_get(r->list, (size_t)i), "init");
+    if (!init) return i > 0 ? set_origin(r, tree, i - 1, key) : SL_OK;
+    bool whole = strcmp(key, "model") == 0;
+    const char *part;
+    json_t *value;
+    const char *wanted = json_object_get(init, key) ? key : "model";
+    json_object_foreach((json_t *)(uintptr_t)init, part, value)
+    {
+        if (!whole && strcmp(part, wanted) != 0) continue;
+        int from = named_stage(r, i, part, value);
+        sl_status s = from < 0 ? SL_ERR_FORMAT : set_origin(r, tree, from, whole ? part : key);
+        if (s) return s;
+    }
+    return SL_OK;
+}
+
 /* Fills in what stage i starts from: what its entry's init names, else the stage before. */
 static sl_status link_stage(const struct reading *r, int i, const json_t *entry, json_t *tree)
 {
     const json_t *init = json_object_get(entry, "init");
-    if (!init) return i > 0 ? set_init(r, tree, "model", &r->p->stages[i - 1]) : SL_OK;
+    if (!init) return i > 0 ? set_origin(r, tree, i - 1, "model") : SL_OK;
     const char *key;
     json_t *value;
     if (!json_is_object(init)) return sl_fail(r->err, SL_ERR_FORMAT, "%s: pipeline.%d.init: expected keys", r->path, i);
     json_object_foreach((json_t *)(uintptr_t)init, key, value)
     {
-        const char *name = json_string_value(value);
-        const sl_stage *from = name ? find_stage(r->p, name, strlen(name)) : NULL;
-        if (!from || from >= &r->p->stages[i])
-            return sl_fail(r->err, SL_ERR_FORMAT, "%s: pipeline.%d.init.%s: expected the name of an earlier stage",
-                           r->path, i, key);
-        sl_status s = set_init(r, tree, key, from);
+        int from = named_stage(r, i, key, value);
+        sl_status s = from < 0 ? SL_ERR_FORMAT : set_origin(r, tree, from, key);
         if (s) return s;
     }
     return SL_OK;
@@ -132,13 +170,41 @@ static sl_status read_stage(const struct reading *r, int i, const json_t *entry)
     return s;
 }
 
-static sl_status read_pipeline(const struct reading *r, json_t *tree)
+/* Marks the stages that the pipeline's `skip` names. */
+static sl_status mark_skipped(const struct reading *r, const struct sl_json_object *o)
 {
-    static const char *const known[] = {"pipeline", "about"};
+    const json_t *names = json_object_get(o->value, SKIP);
+    int left = r->p->n;
+    if (names && !json_is_array(names))
+        return sl_fail(r->err, SL_ERR_FORMAT, "%s: skip: expected a list of stages", r->path);
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const sl_stage *s = name ? find_stage(r->p, name, strlen(name)) : NULL;
+        if (!s) return sl_fail(r->err, SL_ERR_FORMAT, "%s: skip: there is no stage '%s'", r->path, name ? name : "?");
+        r->p->stages[s - r->p->stages].skipped = true;
+    }
+    for (int i = 0; i < r->p->n; i++) left -= r->p->stages[i].skipped;
+    return left > 0 ? SL_OK : sl_fail(r->err, SL_ERR_ARGUMENT, "%s: skip: no stage is left", r->path);
+}
+
+/* Applies the overrides that concern the pipeline itself. */
+static sl_status apply_pipeline_sets(const struct reading *r, json_t *tree)
+{
+    sl_status s = SL_OK;
+    for (int i = 0; i < r->n_sets && !s; i++)
+        if (is_of_pipeline(r->sets[i])) s = sl_yaml_set(tree, r->sets[i], r->err);
+    return s;
+}
+
+static sl_status read_pipeline(struct reading *r, json_t *tree)
+{
+    static const char *const known[] = {"pipeline", SKIP, "about"};
     struct sl_json_object o;
     const json_t *list = NULL;
+    sl_status s = apply_pipeline_sets(r, tree);
+    if (s) return s;
     sl_json_open(&o, tree, r->err);
-    sl_json_known_keys(&o, known, 2);
+    sl_json_known_keys(&o, known, 3);
     sl_json_get_array(&o, "pipeline", &list);
     size_t n = json_array_size(list);
     if (!o.status && (n == 0 || n > SL_MAX_STAGES))
@@ -146,12 +212,14 @@ static sl_status read_pipeline(const struct reading *r, json_t *tree)
     if (o.status) return sl_fail_context(r->err, o.status, "%s", r->path);
     r->p->stages = sl_alloc_array(n, sizeof *r->p->stages);
     if (!r->p->stages) return no_memory(r->err);
-    sl_status s = SL_OK;
+    r->list = list;
     for (size_t i = 0; i < n && !s; i++) {
         r->p->n++;
         s = name_stage(r, (int)i, json_array_get(list, i));
     }
-    for (size_t i = 0; i < n && !s; i++) s = read_stage(r, (int)i, json_array_get(list, i));
+    if (!s) s = mark_skipped(r, &o);
+    for (size_t i = 0; i < n && !s; i++)
+        if (!r->p->stages[i].skipped) s = read_stage(r, (int)i, json_array_get(list, i));
     return s;
 }
 

@@ -9,9 +9,10 @@
 enum { SL_MAX_STAGES = 64 };
 
 typedef struct sl_stage {
-    char *name; /* owned; NULL for a recipe of one stage */
-    char *path; /* owned: the recipe's file */
-    char *out;  /* owned: the run's folder */
+    char *name;   /* owned; NULL for a recipe of one stage */
+    char *path;   /* owned: the recipe's file */
+    char *out;    /* owned: the run's folder */
+    bool skipped; /* the pipeline's `skip` names it: not run, and its recipe not read */
     sl_train_recipe recipe;
 } sl_stage;
 
@@ -22,8 +23,9 @@ typedef struct sl_pipeline {
 
 /*
  * Reads the recipe at path, a stage or a pipeline, with overrides "KEY=VALUE" (of a pipeline's stage:
- * "STAGE.KEY=VALUE"; else they hold for all of its stages). Runs go to out, a pipeline's to out/STAGE. Every stage is
- * read and checked before this returns. Release with sl_pipeline_release, also after a failure.
+ * "STAGE.KEY=VALUE"; "skip=[STAGE]" is the pipeline's own; else they hold for all of its stages). Runs go to out, a
+ * pipeline's to out/STAGE. Every stage is read and checked before this returns. Release with sl_pipeline_release, also
+ * after a failure.
  */
 sl_status sl_pipeline_read(const char *path, const char *out, const char *const *sets, int n_sets, sl_pipeline *p,
                            sl_error *err);

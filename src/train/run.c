@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* What a step found out, summed over ranks. */
-enum { FAILED, STOP, BATCHES, TOKENS, SAMPLES, N_FLAGS };
+enum { FAILED, STOP, CUT, BATCHES, TOKENS, SAMPLES, N_FLAGS };
 
 static sl_status run_sequence(sl_run_state *r, int s, double *flags, sl_error *err)
 {
@@ -46,8 +46,11 @@ static sl_status run_sequences(sl_run_state *r, double *flags, sl_error *err)
 {
     sl_status s = SL_OK;
     memset(flags, 0, N_FLAGS * sizeof *flags);
+    s = sl_feed_mark(r->feed, err);
     for (int i = 0; i < r->recipe->sequences && !s; i++)
         if (sl_feed_owns(r->feed, i)) s = run_sequence(r, i, flags, err);
+    flags[CUT] = s == SL_ERR_BUSY; /* a signal came while it waited for data */
+    if (s == SL_ERR_BUSY) s = SL_OK;
     flags[FAILED] = s != SL_OK;
     flags[STOP] = sl_signals_stop(r->o.signals);
     r->o.comm->sum(r->o.comm, flags, N_FLAGS);
@@ -69,7 +72,8 @@ static void say_skipped(const sl_run_state *r, const sl_step *step, sl_verdict v
 static sl_status finish_step(sl_run_state *r, const double *flags, sl_error *err)
 {
     sl_step step;
-    double one, done = sl_run_progress(r, (int64_t)flags[SAMPLES], &one), flops = r->trainer->flops;
+    double one, done = sl_run_progress(r, (int64_t)flags[SAMPLES], &one), flops;
+    flops = r->trainer->flops + r->trainer->backward_flops;
     sl_trainer_reduce(r->trainer, &step);
     r->last_lr = sl_schedule_lr(&r->recipe->schedule, done, one);
     r->last_loss = step.loss;
@@ -131,6 +135,12 @@ static sl_status loop(sl_run_state *r, sl_run_end *end, sl_error *err)
     sl_status s = SL_OK;
     while (!s && !is_over(r)) {
         s = run_sequences(r, flags, err);
+        if (!s && flags[CUT] > 0) {
+            sl_trainer_skip(r->trainer); /* the step has not been */
+            sl_feed_go_back(r->feed);
+            *end = SL_RUN_STOPPED;
+            break;
+        }
         if (s || flags[BATCHES] == 0) break; /* the data's end */
         s = finish_step(r, flags, err);
         if (!s && r->guard.in_a_row >= r->recipe->patience) {

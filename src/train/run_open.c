@@ -223,6 +223,11 @@ static sl_status open_objective(sl_run_state *r, sl_error *err)
 
 /* --- data ------------------------------------------------------------------------------------------------------ */
 
+static bool is_stopped(void *arg)
+{
+    return sl_signals_stop(arg);
+}
+
 sl_status sl_run_open_data(sl_run_state *r, bool held_out, const json_t *positions, sl_feed **out, sl_error *err)
 {
     const sl_train_recipe *p = r->recipe;
@@ -246,6 +251,10 @@ sl_status sl_run_open_data(sl_run_state *r, bool held_out, const json_t *positio
     o.loader.encode.max_patches = p->patches;
     o.loader.encode.need_target = p->objective->need_targets;
     o.loader.encode.loss_power = p->loss_power;
+    if (!held_out && r->o.signals) {
+        o.loader.give_up = is_stopped;
+        o.loader.give_up_arg = r->o.signals;
+    }
     sl_status s = sl_feed_open(&o, r->o.comm, positions, out, err);
     return s ? sl_fail_context(err, s, "%s: data.%s", p->path, held_out ? "held_out" : "train") : SL_OK;
 }

@@ -18,7 +18,7 @@
 typedef struct sl_window {
     double since; /* sl_clock_seconds */
     int64_t steps, tokens;
-    double flops;     /* of this rank */
+    double flops;     /* of this rank: forward, and the gradients that are needed */
     double waited_at; /* seconds that this rank's loaders had waited at the start */
     double other;     /* seconds spent on held-out checks and saving, which are not the step's */
 } sl_window;

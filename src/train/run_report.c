@@ -107,8 +107,7 @@ static struct rates measure(sl_run_state *r)
     sl_feed_counts counts;
     sl_feed_count(r->feed, &counts);
     double seconds = fmax(1e-9, sl_clock_seconds() - w->since - w->other);
-    /* A training step is worth three forward passes: one forward, two backward. */
-    double sums[4] = {(double)w->tokens, 3 * w->flops / seconds, counts.waited - w->waited_at, r->limit};
+    double sums[4] = {(double)w->tokens, w->flops / seconds, counts.waited - w->waited_at, r->limit};
     r->o.comm->sum(r->o.comm, sums, 4);
     struct rates out = {
         .seconds = seconds,

@@ -21,13 +21,15 @@ void sl_signals_hold(sl_signals *s)
 {
     sigset_t set = both();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
+    s->came = false;
     s->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 bool sl_signals_stop(sl_signals *s)
 {
     struct signalfd_siginfo info;
-    if (s->fd < 0 || read(s->fd, &info, sizeof info) != sizeof info) return false;
+    if (s->came || s->fd < 0 || read(s->fd, &info, sizeof info) != sizeof info) return s->came;
+    s->came = true;
     sl_signals_release(s);
     return true;
 }

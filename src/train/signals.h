@@ -9,6 +9,7 @@
 /* Borrowed by nobody; one thread owns it. */
 typedef struct sl_signals {
     int fd; /* a signalfd, or -1 */
+    bool came;
 } sl_signals;
 
 /* Keeps SIGINT and SIGTERM back for the loop. Call before any thread is started: threads inherit it. */

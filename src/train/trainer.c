@@ -129,6 +129,7 @@ void sl_trainer_end(sl_trainer *t, double sum, double weight)
     t->loss += sum;
     t->weight += weight;
     t->flops += t->work.ctx.flops;
+    t->backward_flops += t->work.ctx.backward_flops;
 }
 
 sl_status sl_trainer_accumulate(sl_trainer *t, const sl_batch *b, double *loss, double *flops, sl_error *err)
@@ -170,7 +171,7 @@ void sl_trainer_reduce(sl_trainer *t, sl_step *out)
 static void start_anew(sl_trainer *t)
 {
     t->n_accumulated = 0;
-    t->loss = t->weight = t->flops = 0;
+    t->loss = t->weight = t->flops = t->backward_flops = 0;
 }
 
 static void clear_gradient(const sl_ops *ops, const sl_weight_row *r)

@@ -34,11 +34,12 @@ typedef struct sl_trainer {
     struct sl_arena moments; /* this rank's first and second moments of every trained row, in table order */
     sl_workspace work;
     sl_tape tape;
-    int64_t step;        /* updates made */
-    int n_accumulated;   /* micro-batches since the last update */
-    double loss, weight; /* their sums */
-    double flops;        /* of their forward passes */
-    double grad_scale;   /* set by sl_trainer_reduce: averaging and clipping in one factor */
+    int64_t step;          /* updates made */
+    int n_accumulated;     /* micro-batches since the last update */
+    double loss, weight;   /* their sums */
+    double flops;          /* of their forward passes */
+    double backward_flops; /* of the gradients that what is trained needs */
+    double grad_scale;     /* set by sl_trainer_reduce: averaging and clipping in one factor */
 } sl_trainer;
 
 /*

@@ -24,8 +24,9 @@ static void write_recipe(const char *name, const char *stage, int steps, const c
                 "stage: %s\nmodel: recipes/smoke/model\ntokenizer: %s/tokenizer.json\nsteps: %d\n"
                 "batch: {sequences: 4, tokens: 160}\noptimizer: {lr: 3.0e-3, warmup_steps: 2}\n"
                 "data: {folder: %s, train: %s, held_out: held, look_ahead: 8}\n"
-                "eval: {every: 4, sequences: 4, answers: 2, answer_tokens: 8}\nlog_every: 1\n%s\n",
-                stage, dir, steps, dir, strcmp(stage, "text") == 0 ? "text" : "train", more);
+                "%s\nlog_every: 1\n%s\n",
+                stage, dir, steps, dir, strcmp(stage, "text") == 0 ? "text" : "train",
+                strstr(more, "eval:") ? "" : "eval: {every: 4, sequences: 4, answers: 2, answer_tokens: 8}", more);
     test_write_file(test_temp_path(name), b.data, b.len);
     sl_buf_release(&b);
 }
@@ -82,7 +83,7 @@ static void test_a_killed_run_ends_with_the_same_bytes(void **state)
     test_run(train_line(&l, "r.yaml", "whole", NULL), 0);
     for (int i = 0; i < kills; i++) {
         pid_t pid = test_start(train_line(&l, "r.yaml", "killed", "--resume"), test_temp_path("stderr.txt"));
-        wait_ms(200 + sl_rng_below(&rng, 1200));
+        wait_ms(50 + sl_rng_below(&rng, kills > 3 ? 1200 : 450));
         kill(pid, SIGKILL);
         test_wait(pid);
     }
@@ -118,6 +119,56 @@ static void test_sigterm_saves_and_stops(void **state)
     sl_buf_release(&said);
 }
 
+/* Writes rows whose pictures take long to decode: large, and of one colour, so that the file is small. */
+static void write_slow_pictures(const char *folder, int n)
+{
+    enum { SIDE = 3500 };
+    struct sl_buf rows = SL_BUF_INIT(1 << 20);
+    char name[64];
+    sl_error err;
+    uint8_t *pixels = calloc((size_t)SIDE * SIDE, 1);
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = SIDE, .height = SIDE, .format = PNG_FORMAT_GRAY};
+    assert_non_null(pixels);
+    assert_sl_ok(sl_dir_make(test_temp_path(folder), &err), &err);
+    snprintf(name, sizeof name, "%s/slow.png", folder);
+    assert_true(png_image_write_to_file(&image, test_temp_path(name), 0, pixels, 0, NULL));
+    free(pixels);
+    for (int i = 0; i < n; i++)
+        sl_buf_addf(&rows,
+                    "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"slow.png\"}]},"
+                    "{\"role\":\"assistant\",\"content\":\"black\"}]}\n");
+    snprintf(name, sizeof name, "%s/rows.jsonl", folder);
+    test_write_file(test_temp_path(name), rows.data, rows.len);
+    sl_buf_release(&rows);
+}
+
+/* A step needs dozens of pictures here: the signal comes while it waits for the first sequence or a later one. */
+static void test_a_signal_ends_the_wait_for_data(void **state)
+{
+    (void)state;
+    struct line l;
+    char path[4096];
+    write_slow_pictures("slow", 60);
+    write_recipe("w.yaml", "stage1", 2, "");
+    train_line(&l, "w.yaml", "waiting", "--set");
+    l.argv[8] = "data.train=slow";
+    l.argv[9] = NULL;
+    pid_t pid = test_start(l.argv, test_temp_path("stderr.txt"));
+    snprintf(path, sizeof path, "%s/waiting/recipe.json", dir);
+    for (int i = 0; i < 1200 && !sl_file_exists(path); i++) wait_ms(25);
+    kill(pid, SIGTERM);
+    assert_int_equal(test_wait(pid), 1);
+    struct sl_buf said = test_read(test_temp_path("stderr.txt"));
+    assert_non_null(strstr(sl_buf_str(&said), "stopped by a signal; everything is saved"));
+    sl_buf_release(&said);
+    snprintf(path, sizeof path, "%s/waiting/checkpoints/step-0000000000/training.json", dir);
+    assert_true(sl_file_exists(path));
+    /* Going on reads what the step that was not finished had read: the data stands where it began. */
+    said = test_read(path);
+    assert_non_null(strstr(sl_buf_str(&said), "\"next\": 0"));
+    sl_buf_release(&said);
+}
+
 static bool have_mpi(void)
 {
     return access("/usr/bin/mpirun", X_OK) == 0;
@@ -137,14 +188,15 @@ static void run_ranks(const char *recipe, const char *run, int n, const char *mo
 
 static void test_ranks_share_one_training(void **state)
 {
+    static const char SHARED[] = "precision: f32\ncheckpoint: {every: 2, keep: 3}\neval: {every: 0, sequences: 4}";
     (void)state;
     if (!have_mpi()) skip();
     struct line l;
-    write_recipe("m.yaml", "stage1", 6, "precision: f32\ncheckpoint: {every: 3, keep: 3}");
+    write_recipe("m.yaml", "stage1", 4, SHARED);
     test_run(train_line(&l, "m.yaml", "one", NULL), 0);
     char one[4096], other[4096];
     snprintf(one, sizeof one, "%s/one", dir);
-    for (int n = 2; n <= 4; n *= 2) {
+    for (int n = getenv("SEEDLING_TEST_LONG") ? 2 : 4; n <= 4; n *= 2) { /* two are asked to go on below */
         char run[16];
         snprintf(run, sizeof run, "ranks%d", n);
         run_ranks("m.yaml", run, n, NULL);
@@ -155,11 +207,11 @@ static void test_ranks_share_one_training(void **state)
         if (!(fabs(a - b) < 1e-3 * a)) fail_msg("%d ranks: held-out loss %.9g, alone %.9g", n, b, a);
     }
     /* What four ranks wrote, one and two go on with. */
-    write_recipe("m.yaml", "stage1", 8, "precision: f32\ncheckpoint: {every: 3, keep: 3}");
+    write_recipe("m.yaml", "stage1", 5, SHARED);
     snprintf(other, sizeof other, "rm -f %s/ranks4/checkpoints/last", dir);
     char last[4096];
-    snprintf(last, sizeof last, "%s/ranks4/checkpoints/step-0000000006/training.json", dir);
-    assert_int_equal(unlink(last), 0); /* as if it had been killed before it was done: step 3 is the last */
+    snprintf(last, sizeof last, "%s/ranks4/checkpoints/step-0000000004/training.json", dir);
+    assert_int_equal(unlink(last), 0); /* as if it had been killed before it was done: step 2 is the last */
     run_ranks("m.yaml", "ranks4", 2, "--resume");
     test_run(train_line(&l, "m.yaml", "one-more", NULL), 0);
     snprintf(one, sizeof one, "%s/one-more", dir);
@@ -186,10 +238,10 @@ static void test_a_rank_without_pictures_does_not_hang(void **state)
                     i == 3 ? "{\"type\":\"image\",\"image\":\"0.png\"}," : "", i);
     test_write_file(test_temp_path("mixed/rows.jsonl"), rows.data, rows.len);
     sl_buf_release(&rows);
-    write_recipe("x.yaml", "stage0", 3, "");
+    write_recipe("x.yaml", "stage0", 2, "eval: {every: 0, sequences: 4}");
     struct line l;
     train_line(&l, "x.yaml", "mixed-run", NULL);
-    const char *argv[] = {"timeout", "120",     "mpirun",    "-np", "4",     l.argv[0],          l.argv[1], l.argv[2],
+    const char *argv[] = {"timeout", "120",     "mpirun",    "-np", "2",     l.argv[0],          l.argv[1], l.argv[2],
                           l.argv[3], l.argv[4], "--threads", "1",   "--set", "data.train=mixed", "--quiet", NULL};
     test_run(argv, 0);
 }
@@ -198,7 +250,8 @@ static void test_diverging_runs_go_back_and_give_up_with_a_message(void **state)
 {
     (void)state;
     struct line l;
-    write_recipe("n.yaml", "stage1", 40, "guard: {patience: 2, returns: 1}\ncheckpoint: {every: 1, keep: 2}");
+    write_recipe("n.yaml", "stage1", 40,
+                 "guard: {patience: 2, returns: 1}\ncheckpoint: {every: 5, keep: 2}\neval: {every: 0}");
     train_line(&l, "n.yaml", "diverged", "--set");
     l.argv[8] = "optimizer.lr=9";
     l.argv[9] = "--set";
@@ -312,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_killed_run_ends_with_the_same_bytes),
         cmocka_unit_test(test_sigterm_saves_and_stops),
+        cmocka_unit_test(test_a_signal_ends_the_wait_for_data),
         cmocka_unit_test(test_ranks_share_one_training),
         cmocka_unit_test(test_a_rank_without_pictures_does_not_hang),
         cmocka_unit_test(test_diverging_runs_go_back_and_give_up_with_a_message),

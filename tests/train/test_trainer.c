@@ -202,6 +202,47 @@ static void test_a_step_takes_the_memory_that_was_planned_and_allocates_nothing(
     lesson_free(&l);
 }
 
+/* FLOPs of the backward pass in parts of the forward pass's, with that trained. */
+static double backward_share(const sl_config *c, const sl_ops *ops, unsigned trainable, bool recompute, sl_batch *b)
+{
+    sl_trainer_options o;
+    sl_trainer *t = NULL;
+    sl_error err = {0};
+    double loss;
+    sl_trainer_defaults(&o);
+    o.trainable = trainable;
+    o.recompute = recompute;
+    assert_sl_ok(sl_trainer_new(c, ops, &o, 1, true, &t, &err), &err);
+    assert_sl_ok(sl_trainer_accumulate(t, b, &loss, NULL, &err), &err);
+    double share = t->backward_flops / t->flops;
+    sl_trainer_free(t);
+    return share;
+}
+
+static void test_flops_are_those_that_the_trained_modules_need(void **state)
+{
+    (void)state;
+    sl_config c = mt_tiny_config();
+    struct lesson l = make_lesson(&c);
+    struct mt_rig rig;
+    mt_rig_start(&rig, mt_levels() - 1, SL_F32, 2);
+    double all = backward_share(&c, rig.ops, SL_TRAIN_ALL, false, l.batch);
+    double again = backward_share(&c, rig.ops, SL_TRAIN_ALL, true, l.batch);
+    double head = backward_share(&c, rig.ops, 1u << SL_MODULE_DECODER, false, l.batch);
+    double adapter = backward_share(&c, rig.ops, 1u << SL_MODULE_ADAPTER, false, l.batch);
+    /* Everything: two gradients for each product, but none of the pixels. */
+    if (!(all > 1.9 && all < 2)) fail_msg("everything: %g", all);
+    /* Running blocks again is no work that anybody needs. Whether a block's input needs a gradient is not asked then.
+     */
+    if (!(fabs(again - all) < 0.05)) fail_msg("with recomputation %g, without %g", again, all);
+    /* The frozen tower has no backward pass. */
+    if (!(head < all - 0.05)) fail_msg("decoder %g, everything %g", head, all);
+    /* The decoder's weights are frozen: it passes the gradient of its activations on, and that is all. */
+    if (!(adapter > 0.5 && adapter < 1.1)) fail_msg("adapter: %g", adapter);
+    mt_rig_free(&rig);
+    lesson_free(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_accumulating_twice_is_the_mean),
         cmocka_unit_test(test_a_step_on_nan_changes_nothing),
         cmocka_unit_test(test_only_trainable_modules_move),
+        cmocka_unit_test(test_flops_are_those_that_the_trained_modules_need),
         cmocka_unit_test(test_a_step_takes_the_memory_that_was_planned_and_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
