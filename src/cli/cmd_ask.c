@@ -33,8 +33,7 @@ static sl_status build(const struct ask_options *o, sl_engine *e, struct sl_conv
     if (s == SL_OK) s = sl_conversation_begin(q, SL_CHAT_USER, err);
     for (int i = 0; i < o->pictures.n && s == SL_OK; i++) s = sl_conversation_picture(q, o->pictures.items[i], err);
     if (s == SL_OK && o->video)
-        s = sl_conversation_video(q, o->video, o->fps, limits.context * 3 / 4, sl_engine_model(e)->plan.ops->n_threads,
-                                  err);
+        s = sl_conversation_video(q, o->video, o->fps, limits.context * 3 / 4, sl_engine_model(e), err);
     if (s == SL_OK) s = sl_conversation_text(q, o->question, strlen(o->question), err);
     return s;
 }

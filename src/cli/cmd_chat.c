@@ -171,7 +171,7 @@ static sl_status cmd_video(struct chat *c, const char *arg, sl_error *err)
     sl_status s = begin_message(c, err);
     if (s != SL_OK) return s;
     int before = c->said.n_pictures;
-    s = sl_conversation_video(&c->said, arg, 0, limits.context / 2, 1, err);
+    s = sl_conversation_video(&c->said, arg, 0, limits.context / 2, sl_engine_model(c->engine), err);
     if (s == SL_OK) fprintf(stderr, "%s: %d frames\n", arg, c->said.n_pictures - before);
     return s;
 }

@@ -163,7 +163,8 @@ sl_status sl_talk_add_video_file(sl_talk *t, const char *path, double fps, sl_er
     sl_engine_get_limits(t->assistant->engine, &limits);
     sl_status s = open_message(t, err);
     if (s != SL_OK) return s;
-    return sl_conversation_video(&t->said, path, fps, limits.context * 3 / 4, t->assistant->n_threads, err);
+    return sl_conversation_video(&t->said, path, fps, limits.context * 3 / 4, sl_engine_model(t->assistant->engine),
+                                 err);
 }
 
 /* --- asking ----------------------------------------------------------------------------------------------------- */

@@ -90,21 +90,22 @@ sl_status sl_conversation_frame(struct sl_conversation *c, struct sl_picture *fr
 }
 
 sl_status sl_conversation_video(struct sl_conversation *c, const char *path, double fps, int64_t max_tokens,
-                                int n_threads, sl_error *err)
+                                const sl_model *model, sl_error *err)
 {
     struct sl_video_options options = sl_video_options_default();
-    struct sl_video_sampling sampling = sl_video_sampling_default();
+    struct sl_video_sampling sampling = sl_config_sampling(&model->config, fps);
     struct sl_video_plan plan = {0};
     struct sl_video *v = NULL;
-    options.n_threads = n_threads > 0 ? n_threads : 1;
-    if (fps > 0) sampling.fps = fps;
+    options.n_threads = model->plan.ops->n_threads;
     if (max_tokens < sampling.max_tokens) sampling.max_tokens = max_tokens;
     sl_status s = sl_video_open(&v, path, &options, err);
     if (s == SL_OK) s = sl_video_plan_frames(v, &sampling, &plan, err);
     for (int64_t i = 0; i < plan.n_frames && s == SL_OK; i++) {
         struct sl_picture frame = {0};
-        s = sl_video_frame(v, plan.indices[i], plan.width, plan.height, &frame, err);
+        s = sl_video_planned_frame(v, &plan, i, &frame, err);
         if (s == SL_OK) s = sl_conversation_frame(c, &frame, plan.seconds[i], err);
+        /* The plan has made it as large as it is to be. */
+        if (s == SL_OK && sampling.budget.cell) c->pictures[c->n_pictures - 1].min_pixels = 1;
     }
     sl_video_plan_free(&plan);
     sl_video_close(&v);

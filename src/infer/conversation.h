@@ -39,9 +39,9 @@ sl_status sl_conversation_picture_bytes(struct sl_conversation *c, const void *b
 /* Adds a frame, taking its pixels (empty afterwards), seen at `seconds`. */
 sl_status sl_conversation_frame(struct sl_conversation *c, struct sl_picture *frame, double seconds, sl_error *err);
 
-/* Adds the frames of a video file by the published sampling, fps a second (0: 1); at most max_tokens in all. */
+/* Adds the frames of a video file by the model's sampling, fps a second (0: its own); at most max_tokens in all. */
 sl_status sl_conversation_video(struct sl_conversation *c, const char *path, double fps, int64_t max_tokens,
-                                int n_threads, sl_error *err);
+                                const sl_model *model, sl_error *err);
 
 /* Points the ask at the messages and pictures. */
 void sl_conversation_fill(struct sl_conversation *c, sl_ask *ask);

@@ -171,16 +171,19 @@ static sl_status make_banned(sl_engine *e, sl_error *err)
     const sl_config *c = &e->model->config;
     const struct sl_tokenizer *t = e->tokenizer;
     size_t words = ((size_t)c->decoder.vocab + 31) / 32, n;
+    /* Models of other families write some of their special tokens, such as those around a box. */
+    bool own = c->family == SL_FAMILY_SEEDLING;
     e->allowed = sl_alloc_array(words, sizeof *e->allowed);
     if (!e->allowed) return sl_fail(err, SL_ERR_MEMORY, "out of memory for an engine");
     for (int k = 0; k < 2; k++)
         if (!(e->banned[k] = sl_alloc_array(words, sizeof **e->banned)))
             return sl_fail(err, SL_ERR_MEMORY, "out of memory for an engine");
     for (int32_t i = 0; t && i < c->decoder.vocab; i++)
-        if (!sl_tokenizer_token(t, i, &n) || sl_tokenizer_is_special(t, i)) ban(e->banned[0], i);
+        if (!sl_tokenizer_token(t, i, &n) || (own && sl_tokenizer_is_special(t, i))) ban(e->banned[0], i);
     ban(e->banned[0], c->ids.image_start);
     ban(e->banned[0], c->ids.image_patch);
     ban(e->banned[0], c->ids.image_end);
+    if (c->ids.video_patch) ban(e->banned[0], c->ids.video_patch);
     ban(e->banned[0], e->think_open);
     memcpy(e->banned[1], e->banned[0], words * sizeof **e->banned);
     ban(e->banned[0], e->think_close);

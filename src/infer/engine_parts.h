@@ -32,6 +32,7 @@ struct sl_forced {
 struct sl_request_picture {
     sl_feature_set *set; /* a reference */
     int first;           /* the token of its first feature */
+    int asked;           /* its number in what was asked; a frame that shares it has the next */
 };
 
 struct sl_request {
@@ -60,8 +61,8 @@ struct sl_request {
     float *logprobs; /* (max_tokens) or NULL; owned */
     struct sl_request_picture *pictures; /* owned */
     sl_used_picture *used;               /* owned */
-    int n_pictures;
-    int n_ready; /* the first pictures that are encoded */
+    int n_pictures;                      /* of pictures; used has all that were asked */
+    int n_ready;                         /* the first pictures that are encoded */
 
     sl_kv_sequence kv;
     int32_t node;    /* of the last page in the tree */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "infer/engine_parts.h"
+#include "infer/pairs.h"
 #include "media/view.h"
 
 #include <stdlib.h>
@@ -27,8 +28,9 @@ void sl_ask_defaults(const sl_engine *e, sl_ask *a)
 /* One picture on its way in. */
 struct incoming {
     const sl_ask_picture *asked;
-    struct sl_mapped_file file; /* of a path */
-    const void *bytes;          /* encoded, n of them; NULL for pixels */
+    struct sl_mapped_file file;   /* of a path */
+    const sl_ask_picture *second; /* the frame that shares its patches, or NULL */
+    const void *bytes;            /* encoded, n of them; NULL for pixels */
     size_t n;
     struct sl_view_rule rule;
 };
@@ -62,7 +64,7 @@ static sl_status open_source(struct incoming *in, sl_error *err)
     return s;
 }
 
-static sl_content_key key_of(const struct incoming *in)
+static sl_content_key key_of_one(const struct incoming *in)
 {
     const sl_ask_picture *a = in->asked;
     const struct sl_fit *fit = &in->rule.fit;
@@ -74,10 +76,21 @@ static sl_content_key key_of(const struct incoming *in)
     return k;
 }
 
-/* Decoded pixels, owned: of the file, or a copy. */
-static sl_status decode(const struct incoming *in, struct sl_picture *p, sl_error *err)
+/* What the picture, or the pair of frames, shows. */
+static sl_content_key key_of(const struct incoming *in)
 {
-    const struct sl_picture *from = in->asked->pixels;
+    if (!in->second) return key_of_one(in);
+    const struct incoming next = {
+        .asked = in->second, .bytes = in->second->bytes, .n = in->second->n, .rule = in->rule};
+    const sl_content_key both[2] = {key_of_one(in), key_of_one(&next)};
+    return sl_content_key_of(both, sizeof both, in->rule.fit.min_pixels, in->rule.fit.max_pixels);
+}
+
+/* Decoded pixels, owned: of the file, or a copy. */
+static sl_status decode(const struct incoming *in, const sl_ask_picture *asked, struct sl_picture *p, sl_error *err)
+{
+    const struct sl_picture *from = asked->pixels;
+    if (!from && asked != in->asked) return sl_picture_decode(p, asked->bytes, asked->n, SL_PICTURE_MAX_PIXELS, err);
     if (!from) return sl_picture_decode(p, in->bytes, in->n, SL_PICTURE_MAX_PIXELS, err);
     sl_status s = sl_picture_new(p, from->width, from->height, SL_PICTURE_MAX_PIXELS, err);
     if (s == SL_OK) memcpy(p->rgb, from->rgb, 3 * (size_t)from->width * (size_t)from->height);
@@ -89,29 +102,41 @@ static sl_status cut(const sl_engine *e, const struct incoming *in, sl_prompt_pi
                      sl_error *err)
 {
     struct sl_picture p = {0};
-    struct sl_view v = {0};
+    struct sl_view v = {0}, next = {0};
     int threads = e->model->plan.ops->n_threads;
-    sl_status s = decode(in, &p, err);
+    sl_status s = decode(in, in->asked, &p, err);
     if (s == SL_OK) s = sl_view_make(&in->rule, &p, threads, &v, err);
+    if (s == SL_OK && in->second) s = decode(in, in->second, &p, err);
+    if (s == SL_OK && in->second) s = sl_view_make(&in->rule, &p, threads, &next, err);
     if (s == SL_OK) {
         size_t numel = (size_t)sl_grid_patches(v.grid) * (size_t)sl_patch_numel(&in->rule.format);
         *as = (sl_prompt_picture){v.width, v.height, v.picture.width, v.picture.height, v.grid};
         *patches = malloc(numel * sizeof **patches);
-        s = *patches ? sl_picture_patches(&v.picture, &in->rule.format, threads, *patches, err)
-                     : sl_fail(err, SL_ERR_MEMORY, "out of memory for a picture");
+        if (!*patches)
+            s = sl_fail(err, SL_ERR_MEMORY, "out of memory for a picture");
+        else if (in->second)
+            s = sl_picture_pair_patches(&v.picture, &next.picture, &in->rule.format, threads, *patches, err);
+        else
+            s = sl_picture_patches(&v.picture, &in->rule.format, threads, *patches, err);
     }
     sl_view_free(&v);
+    sl_view_free(&next);
     sl_picture_free(&p);
     return s;
 }
 
-static sl_status add_picture(sl_engine *e, sl_request *r, const sl_ask_picture *a, sl_error *err)
+/* Adds picture i of the ask, with the frame that shares its patches. */
+static sl_status add_picture(sl_engine *e, sl_request *r, const sl_ask *ask, const struct sl_pairs *pairs, int i,
+                             sl_error *err)
 {
-    struct incoming in = {.asked = a};
+    const sl_ask_picture *a = &ask->pictures[i];
+    struct incoming in = {.asked = a, .second = pairs->second[i] < 0 ? NULL : &ask->pictures[pairs->second[i]]};
     float *patches = NULL;
     sl_prompt_picture as;
-    sl_used_picture *used = &r->used[r->n_pictures];
+    sl_used_picture *used = &r->used[i];
     sl_status s = open_source(&in, err);
+    if (s == SL_OK && in.second && !in.second->pixels + !in.second->bytes != 1)
+        s = sl_fail(err, SL_ERR_ARGUMENT, "a frame needs exactly one of pixels and bytes");
     if (s == SL_OK) s = set_rule(e, &in, err);
     if (s == SL_OK) {
         sl_content_key key = key_of(&in);
@@ -125,9 +150,10 @@ static sl_status add_picture(sl_engine *e, sl_request *r, const sl_ask_picture *
                 free(patches);
         }
         if (set) {
-            r->pictures[r->n_pictures++].set = set;
+            r->pictures[r->n_pictures++] = (struct sl_request_picture){.set = set, .asked = i};
             used->as = set->picture;
             used->tokens = (int)set->n_rows;
+            if (in.second) r->used[pairs->second[i]] = (sl_used_picture){.as = used->as, .cached = used->cached};
         }
     }
     sl_file_unmap(&in.file);
@@ -135,7 +161,8 @@ static sl_status add_picture(sl_engine *e, sl_request *r, const sl_ask_picture *
     return s;
 }
 
-static sl_status add_pictures(sl_engine *e, sl_request *r, const sl_ask *ask, sl_error *err)
+static sl_status add_pictures(sl_engine *e, sl_request *r, const sl_ask *ask, const struct sl_pairs *pairs,
+                              sl_error *err)
 {
     if (ask->n_pictures < 0 || ask->n_pictures > e->limits.pictures)
         return sl_fail(err, SL_ERR_ARGUMENT, "%d pictures; at most %d", ask->n_pictures, e->limits.pictures);
@@ -143,7 +170,8 @@ static sl_status add_pictures(sl_engine *e, sl_request *r, const sl_ask *ask, sl
     r->used = sl_alloc_array((size_t)ask->n_pictures + 1, sizeof *r->used);
     if (!r->pictures || !r->used) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a request");
     for (int i = 0; i < ask->n_pictures; i++) {
-        sl_status s = add_picture(e, r, &ask->pictures[i], err);
+        if (pairs->taken[i]) continue;
+        sl_status s = add_picture(e, r, ask, pairs, i, err);
         if (s != SL_OK) return ask->n_pictures > 1 ? sl_fail_context(err, s, "picture %d", i + 1) : s;
         r->result.usage.pictures_cached += r->used[i].cached;
     }
@@ -154,7 +182,8 @@ static sl_status add_pictures(sl_engine *e, sl_request *r, const sl_ask *ask, sl
 /* --- tokens ----------------------------------------------------------------------------------------------------- */
 
 /* The ids of what is asked, each picture one image_patch. */
-static sl_status encode(const sl_engine *e, const sl_ask *ask, struct sl_chat_tokens *out, bool thinking, sl_error *err)
+static sl_status encode(const sl_engine *e, const sl_ask *ask, const struct sl_chat_message *messages,
+                        struct sl_chat_tokens *out, bool thinking, sl_error *err)
 {
     if (!!ask->messages + !!ask->prompt + !!ask->tokens != 1)
         return sl_fail(err, SL_ERR_ARGUMENT, "a request has exactly one of messages, prompt and tokens");
@@ -172,10 +201,11 @@ static sl_status encode(const sl_engine *e, const sl_ask *ask, struct sl_chat_to
         .thinking = thinking,
         .keep_reasoning = ask->keep_reasoning,
         .generation_prompt = true,
+        .format = sl_config_chat_format(&e->model->config),
         .tools = ask->tools,
         .n_tools = ask->n_tools,
     };
-    return sl_chat_encode(e->tokenizer, ask->messages, ask->n_messages, &o, out, err);
+    return sl_chat_encode(e->tokenizer, messages, ask->n_messages, &o, out, err);
 }
 
 /* Counts tokens after every picture's mark became its features, without marks the pictures in front. */
@@ -193,7 +223,7 @@ static sl_status count_tokens(const sl_engine *e, sl_request *r, const struct sl
     *front = !marks && r->n_pictures;
     if (marks != r->n_pictures && !*front)
         return sl_fail(err, SL_ERR_ARGUMENT, "%d pictures are named and %d given", marks, r->n_pictures);
-    for (int i = 0; i < r->n_pictures; i++) total += r->used[i].tokens + (*front ? 2 : -1);
+    for (int i = 0; i < r->n_pictures; i++) total += r->pictures[i].set->n_rows + (*front ? 2 : -1);
     if (total == 0) return sl_fail(err, SL_ERR_ARGUMENT, "the prompt is empty");
     if (total >= e->limits.context)
         return sl_fail(err, SL_ERR_MEMORY, "the prompt has %lld tokens; the context has %d", (long long)total,
@@ -262,7 +292,10 @@ static sl_status set_axes(const sl_engine *e, sl_request *r, sl_error *err)
     double *seconds = sl_alloc_array(pictures, sizeof *seconds);
     r->axes = sl_alloc_array(3 * (size_t)r->n_prompt, sizeof *r->axes);
     bool ok = grids && seconds && r->axes;
-    for (int i = 0; ok && i < r->n_pictures; i++) grids[i] = r->used[i].as.grid, seconds[i] = r->used[i].seconds;
+    for (int i = 0; ok && i < r->n_pictures; i++) {
+        const sl_used_picture *used = &r->used[r->pictures[i].asked];
+        grids[i] = used->as.grid, seconds[i] = used->seconds;
+    }
     sl_axes_spec spec = {r->tokens, r->n_prompt, grids, seconds, r->n_pictures};
     if (ok) r->shift = sl_axes_fill(&e->model->config, &spec, r->axes) - r->n_prompt;
     free(grids);
@@ -270,13 +303,14 @@ static sl_status set_axes(const sl_engine *e, sl_request *r, sl_error *err)
     return ok ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory for a request of %d tokens", r->n_prompt);
 }
 
-static sl_status build_tokens(sl_engine *e, sl_request *r, const sl_ask *ask, sl_error *err)
+static sl_status build_tokens(sl_engine *e, sl_request *r, const sl_ask *ask, const struct sl_chat_message *messages,
+                              sl_error *err)
 {
     struct sl_chat_tokens chat;
     int n = 0;
     bool front = false;
     sl_chat_tokens_init(&chat, (size_t)e->limits.context);
-    sl_status s = encode(e, ask, &chat, r->thinking_asked, err);
+    sl_status s = encode(e, ask, messages, &chat, r->thinking_asked, err);
     if (s == SL_OK) s = count_tokens(e, r, &chat.ids, &n, &front, err);
     if (s == SL_OK) s = set_max_tokens(e, r, ask, n, err);
     if (s == SL_OK) {
@@ -292,8 +326,8 @@ static sl_status build_tokens(sl_engine *e, sl_request *r, const sl_ask *ask, sl
         r->n_prompt = r->result.usage.prompt_tokens = r->n_tokens;
     }
     for (size_t i = 0; s == SL_OK && i < chat.n_marks && (int)i < r->n_pictures; i++) {
-        const struct sl_chat_part *part = &ask->messages[chat.marks[i].message].parts[chat.marks[i].part];
-        if (part->kind == SL_CHAT_FRAME) r->used[i].seconds = part->seconds;
+        const struct sl_chat_part *part = &messages[chat.marks[i].message].parts[chat.marks[i].part];
+        if (part->kind == SL_CHAT_FRAME) r->used[r->pictures[i].asked].seconds = part->seconds;
     }
     if (s == SL_OK) s = set_axes(e, r, err);
     sl_chat_tokens_release(&chat);
@@ -305,7 +339,10 @@ static sl_status build_tokens(sl_engine *e, sl_request *r, const sl_ask *ask, sl
 static sl_status prepare(sl_engine *e, sl_request *r, const sl_ask *ask, sl_error *err)
 {
     int vocab = e->model->config.decoder.vocab;
-    r->thinking_asked = ask->thinking && ask->thinking_budget != 0;
+    const sl_config *c = &e->model->config;
+    /* Checkpoints of other families either always reason or never do. */
+    bool thinking = c->family == SL_FAMILY_SEEDLING || ask->prompt || ask->tokens ? ask->thinking : c->thinks;
+    r->thinking_asked = thinking && (ask->thinking_budget != 0 || c->thinks);
     r->thinking_budget = ask->thinking_budget;
     r->top_logprobs = ask->top_logprobs;
     r->ignore_eos = ask->ignore_eos;
@@ -320,8 +357,11 @@ static sl_status prepare(sl_engine *e, sl_request *r, const sl_ask *ask, sl_erro
         return sl_fail(err, SL_ERR_ARGUMENT, "%d alternatives; at most %d", ask->top_logprobs, SL_MAX_TOP_LOGPROBS);
     sl_status s = sl_sampling_check(&ask->sampling, vocab, err);
     if (s == SL_OK) s = sl_speech_init(&r->speech, e->tokenizer, r->thinking_asked, ask->stop, ask->n_stop, err);
-    if (s == SL_OK) s = add_pictures(e, r, ask, err);
-    if (s == SL_OK) s = build_tokens(e, r, ask, err);
+    struct sl_pairs pairs = {0};
+    if (s == SL_OK) s = sl_pairs_make(ask, sl_vit_frames(&c->vit), &pairs, err);
+    if (s == SL_OK) s = add_pictures(e, r, ask, &pairs, err);
+    if (s == SL_OK) s = build_tokens(e, r, ask, pairs.messages, err);
+    sl_pairs_release(&pairs);
     if (s == SL_OK) s = sl_sampler_init(&r->sampler, &ask->sampling, vocab, r->tokens, (size_t)r->n_tokens, err);
     return s;
 }

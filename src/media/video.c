@@ -498,3 +498,16 @@ sl_status sl_video_plan_frames(const struct sl_video *v, const struct sl_video_s
         plan->seconds[i] = sl_video_seconds(v, plan->indices[i]);
     return SL_OK;
 }
+
+sl_status sl_video_planned_frame(struct sl_video *v, const struct sl_video_plan *plan, int64_t i,
+                                 struct sl_picture *out, sl_error *err)
+{
+    if (plan->filter == SL_FILTER_BILINEAR)
+        return sl_video_frame(v, plan->indices[i], plan->width, plan->height, out, err);
+    struct sl_picture whole;
+    sl_status status = sl_video_frame(v, plan->indices[i], 0, 0, &whole, err);
+    if (status) return status;
+    status = sl_picture_resize(&whole, plan->width, plan->height, plan->filter, v->options.n_threads, out, err);
+    sl_picture_free(&whole);
+    return status;
+}

@@ -84,4 +84,8 @@ sl_status sl_video_frames(struct sl_video *v, const int64_t *indices, int64_t n,
 sl_status sl_video_plan_frames(const struct sl_video *v, const struct sl_video_sampling *sampling,
                                struct sl_video_plan *plan, sl_error *err);
 
+/* Decodes frame i of a plan at its size, by its filter, into *out; as sl_video_frame. */
+sl_status sl_video_planned_frame(struct sl_video *v, const struct sl_video_plan *plan, int64_t i,
+                                 struct sl_picture *out, sl_error *err);
+
 #endif

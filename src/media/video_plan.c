@@ -66,19 +66,48 @@ static void spread(int64_t total, int64_t n, int64_t *indices)
     if (n > 1) indices[n - 1] = total - 1;
 }
 
+/* The published rule: the size that a level gives. */
+static struct sl_fit level_rule(const struct sl_video_shape *video, const struct sl_video_sampling *sampling,
+                                struct sl_video_plan *plan)
+{
+    const int64_t area = (int64_t)SL_VIDEO_TOKEN_SIDE * SL_VIDEO_TOKEN_SIDE;
+    choose_level(video, sampling, plan);
+    return (struct sl_fit){SL_VIDEO_TOKEN_SIDE, SL_VIDEO_MIN_TOKENS * area, plan->level * area};
+}
+
+/* The rule of a budget: frames at a rate, which share it. */
+static struct sl_fit share_budget(const struct sl_video_shape *video, const struct sl_video_sampling *sampling,
+                                  struct sl_video_plan *plan)
+{
+    const struct sl_video_budget *b = &sampling->budget;
+    const int64_t area = (int64_t)b->cell * b->cell;
+    double wanted = floor((double)video->n_frames / video->fps * sampling->fps);
+    int64_t n = wanted < (double)b->max_frames ? (int64_t)wanted : b->max_frames;
+    if (n < b->min_frames) n = b->min_frames;
+    if (n > video->n_frames) n = video->n_frames;
+    int64_t even = n + n % 2,
+            most = b->max_pixels < 2 * sampling->max_tokens * area ? b->max_pixels : 2 * sampling->max_tokens * area;
+    struct sl_fit rule = {b->cell, b->min_pixels / even, most / even};
+    if (rule.min_pixels < 1) rule.min_pixels = 1;
+    if (rule.max_pixels < area) rule.max_pixels = area;
+    if (rule.min_pixels > rule.max_pixels) rule.min_pixels = rule.max_pixels;
+    plan->n_frames = n;
+    plan->filter = b->filter;
+    plan->level = (int)(rule.max_pixels / area);
+    return rule;
+}
+
 sl_status sl_video_plan_make(const struct sl_video_shape *video, const struct sl_video_sampling *sampling,
                              struct sl_video_plan *plan, sl_error *err)
 {
     *plan = (struct sl_video_plan){0};
     sl_status status = check(video, sampling, err);
     if (status) return status;
-    choose_level(video, sampling, plan);
-    const int64_t area = (int64_t)SL_VIDEO_TOKEN_SIDE * SL_VIDEO_TOKEN_SIDE;
-    const struct sl_fit rule = {
-        .factor = SL_VIDEO_TOKEN_SIDE, .min_pixels = SL_VIDEO_MIN_TOKENS * area, .max_pixels = plan->level * area};
+    struct sl_fit rule =
+        sampling->budget.cell ? share_budget(video, sampling, plan) : level_rule(video, sampling, plan);
     status = sl_picture_fit(&rule, video->width, video->height, &plan->width, &plan->height, err);
     if (status) goto out;
-    plan->tokens_a_frame = plan->width / SL_VIDEO_TOKEN_SIDE * (plan->height / SL_VIDEO_TOKEN_SIDE);
+    plan->tokens_a_frame = plan->width / rule.factor * (plan->height / rule.factor);
     plan->indices = sl_alloc_array((size_t)plan->n_frames, sizeof *plan->indices);
     plan->seconds = sl_alloc_array((size_t)plan->n_frames, sizeof *plan->seconds);
     if (!plan->indices || !plan->seconds) {

@@ -195,6 +195,36 @@ void sl_batch_free(sl_batch *b)
     free(b); /* the batch is the first member of its allocation */
 }
 
+struct sl_video_sampling sl_config_sampling(const sl_config *c, double fps)
+{
+    struct sl_video_sampling s = sl_video_sampling_default();
+    if (c->family == SL_FAMILY_QWEN3_VL || c->family == SL_FAMILY_QWEN2_5_VL) {
+        bool third = c->family == SL_FAMILY_QWEN3_VL;
+        s.fps = 2;
+        s.budget = (struct sl_video_budget){
+            .cell = 2 * c->vit.patch_size,
+            .min_frames = 4,
+            .max_frames = 768,
+            .min_pixels = third ? 4096 : 4 * 128 * 28 * 28,
+            .max_pixels = third ? 25165824 : 24576LL * 28 * 28,
+            .filter = c->bicubic ? SL_FILTER_BICUBIC : SL_FILTER_BILINEAR,
+        };
+    }
+    if (fps > 0) s.fps = fps;
+    return s;
+}
+
+enum sl_chat_format sl_config_chat_format(const sl_config *c)
+{
+    static const enum sl_chat_format formats[SL_N_FAMILIES] = {
+        [SL_FAMILY_SEEDLING] = SL_CHAT_FORMAT_SEEDLING,
+        [SL_FAMILY_QWEN3_VL] = SL_CHAT_FORMAT_QWEN3_VL,
+        [SL_FAMILY_QWEN2_5_VL] = SL_CHAT_FORMAT_QWEN2_5_VL,
+        [SL_FAMILY_KIMI_VL] = SL_CHAT_FORMAT_KIMI_VL,
+    };
+    return formats[c->family];
+}
+
 struct sl_view_rule sl_config_view(const sl_config *c)
 {
     struct sl_view_rule rule = {

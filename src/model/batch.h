@@ -5,8 +5,10 @@
 #define SL_MODEL_BATCH_H
 
 #include "base/error.h"
+#include "media/video_plan.h"
 #include "media/view.h"
 #include "model/config.h"
+#include "text/chat.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -75,5 +77,12 @@ int32_t sl_axes_fill(const sl_config *c, const sl_axes_spec *s, int32_t *axes);
 
 /* Returns how the model of c sees pictures: its size rule, bilinear resizing and its normalisation. */
 struct sl_view_rule sl_config_view(const sl_config *c);
+
+/* Returns how the model of c samples videos: the published rule or its family's, at fps frames a second (0: its own).
+ */
+struct sl_video_sampling sl_config_sampling(const sl_config *c, double fps);
+
+/* Returns whose chat template the model of c was trained with. */
+enum sl_chat_format sl_config_chat_format(const sl_config *c);
 
 #endif

@@ -672,6 +672,10 @@ sl_status sl_config_load(const char *dir, sl_config *out, sl_error *err)
     if (status) goto out;
     status = sl_config_parse(sl_buf_str(&text), text.len, out, err);
     if (status) sl_fail_context(err, status, "%s", path);
+    if (!status && out->family != SL_FAMILY_SEEDLING) {
+        status = sl_family_read_folder(dir, out, err);
+        if (!status) status = sl_config_check(out, err);
+    }
 out:
     sl_buf_release(&text);
     free(path);

@@ -56,6 +56,12 @@ sl_status sl_config_from_json(const json_t *document, sl_config *out, sl_error *
 /* Returns c as an owned JSON document in this program's own spelling, or NULL without memory. */
 json_t *sl_config_to_json(const sl_config *c);
 
+/*
+ * Adds to c what the folder of a family's checkpoint says beside config.json: preprocessor_config.json, and whether its
+ * chat template opens answers with a thought. Missing files change nothing.
+ */
+sl_status sl_family_read_folder(const char *dir, sl_config *c, sl_error *err);
+
 /* --- reading configurations, for families ------------------------------------------------------------------------ */
 
 /* The first of keys a and b (b may be NULL) that o has, as an integer between min and max; neither: a failure. */

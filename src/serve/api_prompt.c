@@ -123,18 +123,35 @@ static bool load_picture(struct maker *m, const char *url, const struct sl_api_m
     return ok;
 }
 
+/* The model's way of sampling, as the request narrows it. */
+static struct sl_video_sampling sampling_of(const struct maker *m, const struct sl_video_sampling *asked)
+{
+    struct sl_video_sampling s = sl_config_sampling(&sl_engine_model(m->call->server->engine)->config, asked->fps);
+    if (asked->max_tokens < s.max_tokens) s.max_tokens = asked->max_tokens;
+    if (asked->min_frames < s.min_frames) s.min_frames = asked->min_frames;
+    if (asked->budget.max_frames && asked->budget.max_frames < s.budget.max_frames)
+        s.budget.max_frames = asked->budget.max_frames;
+    if (s.budget.min_frames > s.budget.max_frames) s.budget.min_frames = s.budget.max_frames;
+    return s;
+}
+
 static bool load_video(struct maker *m, const struct sl_api_media *media, struct sl_api_loaded *l)
 {
     struct sl_buf bytes = SL_BUF_INIT(m->call->server->options.http.max_body);
     struct sl_media_frames f = {0};
     sl_error err;
+    struct sl_video_sampling sampling = sampling_of(m, &media->sampling);
     bool ok = read_url(m, media->url, media->param, &bytes);
-    if (ok && sl_media_pool_video(m->call->server->options.pool, bytes.data, bytes.len, &media->sampling, &f, &err)) {
+    if (ok && sl_media_pool_video(m->call->server->options.pool, bytes.data, bytes.len, &sampling, &f, &err)) {
         ok = sl_api_refuse(m->problem, media->param, "%s: %s", media->param, err.message);
     }
     sl_buf_release(&bytes);
     ok = ok && reserve(m, f.n);
-    for (int i = 0; ok && i < f.n; i++) add(m, &f.pictures[i], f.seconds[i], media);
+    for (int i = 0; ok && i < f.n; i++) {
+        add(m, &f.pictures[i], f.seconds[i], media);
+        /* The plan has made it as large as it is to be. */
+        if (sampling.budget.cell && !media->min_pixels) m->out->asks[m->out->n_pictures - 1].min_pixels = 1;
+    }
     l->n = ok ? f.n : 0;
     l->width = f.width;
     l->height = f.height;

@@ -236,6 +236,7 @@ static struct sl_api_media *add_media(struct reader *r, enum sl_api_media_kind k
     if (!param) return p ? (no_memory(r->problem), NULL) : NULL;
     p->media = c->n_media;
     c->media[c->n_media] = (struct sl_api_media){.kind = kind, .param = param, .sampling = sl_video_sampling_default()};
+    c->media[c->n_media].sampling.fps = 0; /* the model's, unless the request says */
     return &c->media[c->n_media++];
 }
 
@@ -290,6 +291,7 @@ static bool read_sampling(struct reader *r, const json_t *o, struct sl_api_media
         if (n < 1 || n > 640) return wrong_part(r, "max_frames is a whole number from 1 to 640");
         m->sampling.max_tokens = n * 128 < m->sampling.max_tokens ? n * 128 : m->sampling.max_tokens;
         if (m->sampling.min_frames > n) m->sampling.min_frames = n;
+        m->sampling.budget.max_frames = n;
     }
     return true;
 }

@@ -108,7 +108,7 @@ static int decode_frames(struct sl_video *v, const struct sl_video_plan *plan, s
     memcpy(map, plan->seconds, times);
     for (int64_t i = 0; !r->status && i < plan->n_frames; i++) {
         struct sl_picture p = {0};
-        r->status = sl_video_frame(v, plan->indices[i], plan->width, plan->height, &p, &r->error);
+        r->status = sl_video_planned_frame(v, plan, i, &p, &r->error);
         if (!r->status) memcpy(map + times + (size_t)i * frame, p.rgb, frame);
         sl_picture_free(&p);
     }

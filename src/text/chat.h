@@ -51,16 +51,28 @@ struct sl_chat_message {
     bool no_loss; /* an assistant's message that is there to be read, not learnt */
 };
 
+/* Whose template is written; docs/CHAT.md has them. */
+enum sl_chat_format {
+    SL_CHAT_FORMAT_SEEDLING,
+    SL_CHAT_FORMAT_QWEN3_VL,
+    SL_CHAT_FORMAT_QWEN2_5_VL,
+    SL_CHAT_FORMAT_KIMI_VL,
+};
+
 /* {0}: answers directly, forgets old reasoning, opens no answer, has no tools. */
 struct sl_chat_options {
-    bool thinking;            /* which of the two system texts; and whether reasoning is written at all */
-    bool keep_reasoning;      /* that of turns before the last user message too */
-    bool generation_prompt;   /* ends in an opened assistant message, for the model to go on */
+    bool thinking;          /* which of the two system texts; and whether reasoning is written at all */
+    bool keep_reasoning;    /* that of turns before the last user message too */
+    bool generation_prompt; /* ends in an opened assistant message, for the model to go on */
+    enum sl_chat_format format;
     const char *const *tools; /* borrowed; each the JSON object that describes a tool, NUL-terminated */
     size_t n_tools;
 };
 
-/* Where a picture or frame goes: the index of its one <|image_patch|> among the ids, and which part it is. */
+/*
+ * Where a picture or frame goes: the index of its one <|image_patch|> (or what the format has for it) among the ids,
+ * and which part it is.
+ */
 struct sl_chat_mark {
     size_t token;
     size_t message, part;
