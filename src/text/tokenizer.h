@@ -21,8 +21,9 @@
 struct sl_tokenizer;
 
 /*
- * Reads a tokenizer.json, or the one in the folder `path`, into *out, owned. Errors name the file and what is wrong
- * with it; a file that asks for what this program does not do (docs/TOKENIZER.md) is refused, never half obeyed.
+ * Reads a tokenizer.json, or the one in the folder `path`, into *out, owned; a folder without one may have vocab.json
+ * and merges.txt as Qwen's models, or tiktoken.model as Kimi's. Errors name the file and what is wrong with it; a file
+ * that asks for what this program does not do (docs/TOKENIZER.md) is refused, never half obeyed.
  */
 sl_status sl_tokenizer_load(const char *path, struct sl_tokenizer **out, sl_error *err);
 

@@ -386,6 +386,7 @@ sl_status sl_tokenizer_parse(const char *json, size_t n, struct sl_tokenizer **o
 sl_status sl_tokenizer_load(const char *path, struct sl_tokenizer **out, sl_error *err)
 {
     *out = NULL;
+    if (sl_dir_exists(path) && sl_tokenizer_in_parts(path)) return sl_tokenizer_load_parts(path, out, err);
     char *inside = sl_dir_exists(path) ? sl_path_join(path, "tokenizer.json") : sl_strdup(path);
     if (!inside) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a path");
     struct sl_buf text = SL_BUF_INIT(max_file);
