@@ -8,8 +8,8 @@
 #include "cli/commands.h"
 #include "cli/engine_arg.h"
 #include "eval/run.h"
+#include "train/signals.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,21 +21,20 @@ struct eval_options {
     bool blind, json, absolute_paths;
 };
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int number)
-{
-    (void)number;
-    stopped = 1;
-    signal(SIGINT, SIG_DFL); /* a second one ends at once */
-}
+/* Who watches, and who may say stop. */
+struct watch {
+    struct sl_progress bar;
+    sl_signals signals;
+    bool stopped;
+};
 
 static bool on_question(void *user, int64_t n_done, int64_t n_all)
 {
-    struct sl_progress *bar = user;
-    if (n_all > 0) bar->total = (double)n_all;
-    sl_progress_to(bar, (double)n_done);
-    return !stopped;
+    struct watch *w = user;
+    if (n_all > 0) w->bar.total = (double)n_all;
+    sl_progress_to(&w->bar, (double)n_done);
+    if (sl_signals_stop(&w->signals)) w->stopped = true;
+    return !w->stopped;
 }
 
 static sl_status print(const struct eval_options *o, const struct sl_eval_scores *scores, sl_error *err)
@@ -57,7 +56,7 @@ static int run(const struct eval_options *o)
 {
     struct sl_eval_options eo;
     struct sl_eval_scores scores = {0};
-    struct sl_progress bar;
+    struct watch watch = {0};
     struct sl_log log;
     sl_engine *e = NULL;
     sl_error err = {0};
@@ -77,13 +76,14 @@ static int run(const struct eval_options *o)
     eo.dir = o->out;
     eo.shown = (int)o->shown;
     eo.on_question = on_question;
-    eo.user = &bar;
+    eo.user = &watch;
+    sl_signals_hold(&watch.signals);
     sl_status s = sl_cli_engine_open(&o->engine, &e, &err);
-    signal(SIGINT, stop);
-    sl_progress_begin(&bar, "asking", "questions", 0);
+    sl_progress_begin(&watch.bar, "asking", "questions", 0);
     if (!s) s = sl_eval_run(e, &eo, &log, &scores, &err);
-    sl_progress_end(&bar);
-    if (!s && stopped) fprintf(stderr, "seedling eval: stopped; these are the questions answered until then\n");
+    sl_progress_end(&watch.bar);
+    sl_signals_release(&watch.signals);
+    if (!s && watch.stopped) fprintf(stderr, "seedling eval: stopped; these are the questions answered until then\n");
     if (!s) s = print(o, &scores, &err);
     sl_eval_scores_release(&scores);
     sl_engine_free(e);

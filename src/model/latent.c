@@ -33,6 +33,7 @@ static sl_tensor *place(sl_ctx *ctx, sl_tensor *y, sl_tensor *src, int64_t n, co
 {
     if (!src || !y) return NULL;
     int64_t tokens = sl_tensor_rows(src);
+    if (tokens * n < 1) return NULL;
     int32_t *index = sl_ctx_alloc_meta(ctx, (size_t)(tokens * n) * sizeof *index);
     if (!index) return NULL;
     for (int64_t t = 0; t < tokens; t++)

@@ -45,7 +45,8 @@ static void alternating_angles(sl_ctx *ctx, const sl_vit_config *c, int64_t n, c
     if (!axis || !freqs) return;
     for (int i = 0; i < n_freqs; i++) {
         axis[i] = i % 2 == 0;
-        freqs[i] = pow((double)c->rope_theta, -(double)(i / 2) / (n_freqs / 2));
+        int pair = i / 2, pairs = n_freqs / 2;
+        freqs[i] = pow((double)c->rope_theta, -(double)pair / pairs);
     }
     sl_rope r = {.tokens = n, .n_axes = 2, .n_freqs = n_freqs, .positions = positions, .axis = axis, .freqs = freqs};
     SL_RUN(ctx, rope_mixed, &r, cos, sin);
