@@ -272,6 +272,239 @@ def qwen_decoder_shapes(text, prefix, tied, norms, biases):
     return s
 
 
+# ---- Qwen2.5-VL ----
+
+
+def window_of(row, col, side):
+    """Which window of side x side cells a patch lies in; cells are 2x2 patches."""
+    return row // 2 // side, col // 2 // side
+
+
+def qwen25_vision(w, config, patches, grids):
+    v = config["vision_config"]
+    heads, d, eps = v["num_heads"], v["hidden_size"] // v["num_heads"], 1e-6
+    side = v["window_size"] // 2 // v["patch_size"]
+    kernel, features, at = w["visual.patch_embed.proj.weight"], [], 0
+    for t, rows, cols in grids:
+        for _ in range(t):
+            places = block_order(rows, cols)
+            x = F.linear(patches[at:at + rows * cols], kernel.reshape(len(kernel), -1))
+            at += rows * cols
+            windows = [window_of(r, c, side) for r, c in places]
+            near = torch.tensor([[a == b for b in windows] for a in windows])
+            angles = qwen_vision_angles(places, d)
+            for i in range(v["depth"]):
+                name = f"visual.blocks.{i}."
+                seen = torch.ones_like(near) if i in v["fullatt_block_indexes"] else near
+                h = linear(w, name + "attn.qkv", rms_norm(w[name + "norm1.weight"], x, eps))
+                q, k, value = h.reshape(len(x), 3, heads, d).unbind(1)
+                h = attention(rotate_half(q, angles), rotate_half(k, angles), value, seen)
+                x = x + linear(w, name + "attn.proj", h)
+                x = x + swiglu(w, name + "mlp", rms_norm(w[name + "norm2.weight"], x, eps))
+            h = rms_norm(w["visual.merger.ln_q.weight"], x, eps).reshape(len(x) // 4, -1)
+            features.append(linear(w, "visual.merger.mlp.2", F.gelu(linear(w, "visual.merger.mlp.0", h))))
+    return torch.cat(features)
+
+
+def qwen25_forward(w, config, inputs):
+    features = qwen25_vision(w, config, inputs["patches"], inputs["grids"])
+    places = qwen_places(config, inputs["tokens"], inputs["grids"])
+    full = config | {"head_dim": config["hidden_size"] // config["num_attention_heads"]}
+    return features, qwen_decoder(w, full, "model.", inputs["tokens"], places, features, [])
+
+
+def qwen25_config():
+    # The original files keep the decoder's keys at the top.
+    return {
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"], "model_type": "qwen2_5_vl", "vocab_size": 160,
+        "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "intermediate_size": 56, "rms_norm_eps": 1e-6, "max_position_embeddings": 512, "rope_theta": 1000000.0,
+        "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]}, "tie_word_embeddings": False, "hidden_act": "silu",
+        "eos_token_id": 154, "bos_token_id": 153, "image_token_id": 155, "video_token_id": 156,
+        "vision_start_token_id": 152, "vision_end_token_id": 151, "vision_token_id": 157,
+        "vision_config": {
+            "depth": 3, "hidden_size": 16, "num_heads": 2, "intermediate_size": 20, "patch_size": 4,
+            "spatial_patch_size": 4, "temporal_patch_size": 2, "spatial_merge_size": 2, "in_chans": 3, "hidden_act": "silu",
+            "out_hidden_size": 64, "window_size": 16, "fullatt_block_indexes": [1], "tokens_per_second": 2,
+        },
+    }
+
+
+def qwen25_shapes(config):
+    v = config["vision_config"]
+    d, m, h = v["hidden_size"], v["intermediate_size"], config["hidden_size"]
+    s = {"visual.patch_embed.proj.weight": (d, 3, 2, v["patch_size"], v["patch_size"])}
+    for i in range(v["depth"]):
+        b = f"visual.blocks.{i}."
+        s |= {b + "norm1.weight": (d,), b + "norm2.weight": (d,), b + "attn.qkv.weight": (3 * d, d),
+              b + "attn.qkv.bias": (3 * d,), b + "attn.proj.weight": (d, d), b + "attn.proj.bias": (d,)}
+        for part, shape in (("gate_proj", (m, d)), ("up_proj", (m, d)), ("down_proj", (d, m))):
+            s |= {b + f"mlp.{part}.weight": shape, b + f"mlp.{part}.bias": shape[:1]}
+    s |= {"visual.merger.ln_q.weight": (d,), "visual.merger.mlp.0.weight": (4 * d, 4 * d),
+          "visual.merger.mlp.0.bias": (4 * d,), "visual.merger.mlp.2.weight": (h, 4 * d), "visual.merger.mlp.2.bias": (h,)}
+    text = config | {"head_dim": h // config["num_attention_heads"]}
+    return s | qwen_decoder_shapes(text, "model.", False, norms=False, biases=True)
+
+
+# ---- Kimi-VL ----
+
+
+def kimi_table(w, rows, cols):
+    table = w["vision_tower.patch_embed.pos_emb.weight"]
+    if table.shape[:2] == (rows, cols):
+        return table
+    stretched = F.interpolate(table.permute(2, 0, 1)[None], (rows, cols), mode="bicubic", align_corners=False)
+    return stretched[0].permute(1, 2, 0)
+
+
+def kimi_vision(w, config, patches, grids):
+    v = config["vision_config"]
+    heads, d, eps = v["num_attention_heads"], v["hidden_size"] // v["num_attention_heads"], 1e-5
+    kernel, features, at = w["vision_tower.patch_embed.proj.weight"], [], 0
+    for _, rows, cols in grids:
+        # The tower works in raster order; patches come in blocks.
+        blocks = block_order(rows, cols)
+        raster = sorted(range(len(blocks)), key=lambda i: blocks[i])
+        x = patches[at:at + rows * cols][raster]
+        at += rows * cols
+        x = F.linear(x, kernel.reshape(len(kernel), -1), w["vision_tower.patch_embed.proj.bias"])
+        x = x + kimi_table(w, rows, cols).reshape(rows * cols, -1)
+        y, xs = (torch.tensor([blocks[i][k] for i in raster], dtype=torch.float64) for k in (0, 1))
+        f = 10000.0 ** (-torch.arange(0, d, 4, dtype=torch.float64) / d)
+        angles = torch.stack([xs[:, None] * f, y[:, None] * f], -1).reshape(len(x), -1)
+        for i in range(v["num_hidden_layers"]):
+            name = f"vision_tower.encoder.blocks.{i}."
+            h = linear(w, name + "wqkv", layer_norm(w, name + "norm0", x, eps))
+            q, k, value = h.reshape(len(x), 3, heads, d).unbind(1)
+            h = attention(rotate_pairs(q, angles), rotate_pairs(k, angles), value, torch.ones(len(x), len(x)).bool())
+            x = x + linear(w, name + "wo", h)
+            h = linear(w, name + "mlp.fc0", layer_norm(w, name + "norm1", x, eps))
+            x = x + linear(w, name + "mlp.fc1", F.gelu(h, approximate="tanh"))
+        x = layer_norm(w, "vision_tower.encoder.final_layernorm", x, eps)
+        back = [raster.index(i) for i in range(len(raster))]
+        h = layer_norm(w, "multi_modal_projector.pre_norm", x, eps)[back].reshape(len(x) // 4, -1)
+        h = F.gelu(linear(w, "multi_modal_projector.linear_1", h))
+        features.append(linear(w, "multi_modal_projector.linear_2", h))
+    return torch.cat(features)
+
+
+def kimi_experts(w, name, text, x):
+    scores = linear(w, name + ".gate", x).sigmoid()
+    chosen = (scores + w[name + ".gate.e_score_correction_bias"]).topk(text["num_experts_per_tok"], -1)[1]
+    y = swiglu(w, name + ".shared_experts", x)
+    for token in range(len(x)):
+        share = scores[token, chosen[token]]
+        share = share / (share.sum() + 1e-20) * text["routed_scaling_factor"]
+        for weight, e in zip(share, chosen[token].tolist()):
+            y[token] += weight * swiglu(w, f"{name}.experts.{e}", x[token])
+    return y
+
+
+def kimi_forward(w, config, inputs):
+    text, tokens = config["text_config"], inputs["tokens"]
+    features = kimi_vision(w, config, inputs["patches"], inputs["grids"])
+    n, nope, rope, vd, rank = (text[k] for k in ("num_attention_heads", "qk_nope_head_dim", "qk_rope_head_dim",
+                                                 "v_head_dim", "kv_lora_rank"))
+    eps, size = text["rms_norm_eps"], len(tokens)
+    x = w["language_model.model.embed_tokens.weight"][tokens]
+    x[torch.tensor(tokens) == config["media_placeholder_token_id"]] = features
+    f = text["rope_theta"] ** (-torch.arange(0, rope, 2, dtype=torch.float64) / rope)
+    angles, causal = torch.arange(size, dtype=torch.float64)[:, None] * f, torch.ones(size, size).tril().bool()
+    for i in range(text["num_hidden_layers"]):
+        name = f"language_model.model.layers.{i}."
+        h = rms_norm(w[name + "input_layernorm.weight"], x, eps)
+        q = linear(w, name + "self_attn.q_proj", h).reshape(size, n, nope + rope)
+        a = linear(w, name + "self_attn.kv_a_proj_with_mqa", h)
+        latent = rms_norm(w[name + "self_attn.kv_a_layernorm.weight"], a[:, :rank], eps)
+        kv = linear(w, name + "self_attn.kv_b_proj", latent).reshape(size, n, nope + vd)
+        turned = rotate_pairs(a[:, rank:].reshape(size, 1, rope), angles).expand(size, n, rope)
+        q = torch.cat([q[..., :nope], rotate_pairs(q[..., nope:], angles)], -1)
+        k = torch.cat([kv[..., :nope], turned], -1)
+        x = x + linear(w, name + "self_attn.o_proj", attention(q, k, kv[..., nope:], causal))
+        h = rms_norm(w[name + "post_attention_layernorm.weight"], x, eps)
+        dense = i < text["first_k_dense_replace"]
+        x = x + (swiglu(w, name + "mlp", h) if dense else kimi_experts(w, name + "mlp", text, h))
+    x = rms_norm(w["language_model.model.norm.weight"], x, eps)
+    return features, linear(w, "language_model.lm_head", x)
+
+
+def kimi_config():
+    return {
+        "architectures": ["KimiVLForConditionalGeneration"], "model_type": "kimi_vl", "media_placeholder_token_id": 155,
+        "pad_token_id": 157, "tie_word_embeddings": False,
+        "text_config": {
+            "model_type": "deepseek_v3", "vocab_size": 160, "hidden_size": 48, "num_hidden_layers": 3,
+            "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 56, "moe_intermediate_size": 20,
+            "n_routed_experts": 6, "num_experts_per_tok": 2, "n_shared_experts": 2, "first_k_dense_replace": 1,
+            "moe_layer_freq": 1, "n_group": 1, "topk_group": 1, "scoring_func": "sigmoid", "topk_method": "noaux_tc",
+            "norm_topk_prob": True, "routed_scaling_factor": 2.446, "kv_lora_rank": 24, "q_lora_rank": None,
+            "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 16, "rms_norm_eps": 1e-5, "rope_theta": 800000.0,
+            "rope_scaling": None, "max_position_embeddings": 512, "eos_token_id": 154, "bos_token_id": 153,
+            "tie_word_embeddings": False, "hidden_act": "silu", "attention_bias": False,
+        },
+        "vision_config": {
+            "model_type": "moonvit", "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 3,
+            "intermediate_size": 28, "patch_size": 4, "init_pos_emb_height": 6, "init_pos_emb_width": 6,
+            "merge_kernel_size": [2, 2],
+        },
+    }
+
+
+def kimi_shapes(config):
+    v, t = config["vision_config"], config["text_config"]
+    d, m, h, p = v["hidden_size"], v["intermediate_size"], t["hidden_size"], v["patch_size"]
+    s = {"vision_tower.patch_embed.proj.weight": (d, 3, p, p), "vision_tower.patch_embed.proj.bias": (d,),
+         "vision_tower.patch_embed.pos_emb.weight": (v["init_pos_emb_height"], v["init_pos_emb_width"], d)}
+
+    def full(name, n, k):
+        return {name + ".weight": (n, k), name + ".bias": (n,)}
+
+    def norm(name, n):
+        return {name + ".weight": (n,), name + ".bias": (n,)}
+
+    def ffn(name, n):
+        return {name + ".gate_proj.weight": (n, h), name + ".up_proj.weight": (n, h), name + ".down_proj.weight": (h, n)}
+
+    for i in range(v["num_hidden_layers"]):
+        b = f"vision_tower.encoder.blocks.{i}."
+        s |= norm(b + "norm0", d) | norm(b + "norm1", d) | full(b + "wqkv", 3 * d, d) | full(b + "wo", d, d)
+        s |= full(b + "mlp.fc0", m, d) | full(b + "mlp.fc1", d, m)
+    s |= norm("vision_tower.encoder.final_layernorm", d) | norm("multi_modal_projector.pre_norm", d)
+    s |= full("multi_modal_projector.linear_1", 4 * d, 4 * d) | full("multi_modal_projector.linear_2", h, 4 * d)
+    n, nope, rope, vd, rank = (t[k] for k in ("num_attention_heads", "qk_nope_head_dim", "qk_rope_head_dim",
+                                              "v_head_dim", "kv_lora_rank"))
+    s |= {"language_model.model.embed_tokens.weight": (t["vocab_size"], h), "language_model.model.norm.weight": (h,),
+          "language_model.lm_head.weight": (t["vocab_size"], h)}
+    for i in range(t["num_hidden_layers"]):
+        b = f"language_model.model.layers.{i}."
+        s |= {b + "input_layernorm.weight": (h,), b + "post_attention_layernorm.weight": (h,),
+              b + "self_attn.q_proj.weight": (n * (nope + rope), h),
+              b + "self_attn.kv_a_proj_with_mqa.weight": (rank + rope, h),
+              b + "self_attn.kv_a_layernorm.weight": (rank,),
+              b + "self_attn.kv_b_proj.weight": (n * (nope + vd), rank), b + "self_attn.o_proj.weight": (h, n * vd)}
+        if i < t["first_k_dense_replace"]:
+            s |= ffn(b + "mlp", t["intermediate_size"])
+            continue
+        s |= {b + "mlp.gate.weight": (t["n_routed_experts"], h),
+              b + "mlp.gate.e_score_correction_bias": (t["n_routed_experts"],)}
+        for e in range(t["n_routed_experts"]):
+            s |= ffn(f"{b}mlp.experts.{e}", t["moe_intermediate_size"])
+        s |= ffn(b + "mlp.shared_experts", t["n_shared_experts"] * t["moe_intermediate_size"])
+    return s
+
+
+def kimi_inputs(config):
+    """Text and two pictures of different grids, one as large as the table."""
+    g = torch.Generator().manual_seed(7)
+    grids = [(1, 4, 10), (1, 6, 6)]
+    tokens = [3, 17]
+    for _, rows, cols in grids:
+        tokens += [152] + [config["media_placeholder_token_id"]] * (rows * cols // 4) + [151, 8]
+    n = sum(r * c for _, r, c in grids)
+    patches = torch.randn((n, 3 * config["vision_config"]["patch_size"] ** 2), generator=g).float()
+    return {"tokens": tokens + [77, 120], "grids": grids, "patches": patches.double()}
+
+
 # ---- inputs, and writing it all down ----
 
 
@@ -344,9 +577,34 @@ def make_qwen3(out, experts):
                  qwen_inputs(config, (1, 6, 10), (3, 4, 4)), QWEN3_PROCESSOR)
 
 
+QWEN25_PROCESSOR = {
+    "min_pixels": 256, "max_pixels": 16384, "patch_size": 4, "temporal_patch_size": 2, "merge_size": 2,
+    "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "image_processor_type": "Qwen2VLImageProcessor",
+}
+
+KIMI_PROCESSOR = {
+    "in_token_limit": 256, "patch_size": 4, "merge_kernel_size": [2, 2], "pad_input": True,
+    "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "image_processor_type": "KimiVLImageProcessor",
+}
+
+
+def make_qwen25(out):
+    config = qwen25_config()
+    write_family(out, "qwen2_5_vl", config, qwen25_shapes(config), qwen25_forward,
+                 qwen_inputs(config, (1, 6, 10), (3, 4, 4)), QWEN25_PROCESSOR)
+
+
+def make_kimi(out):
+    config = kimi_config()
+    write_family(out, "kimi_vl", config, kimi_shapes(config), kimi_forward, kimi_inputs(config), KIMI_PROCESSOR)
+
+
 MAKERS = {
     "qwen3_vl": lambda out: make_qwen3(out, False),
     "qwen3_vl_moe": lambda out: make_qwen3(out, True),
+    "qwen2_5_vl": make_qwen25,
+    "kimi_vl": make_kimi,
 }
 
 

@@ -331,6 +331,16 @@ static uint64_t fingerprint_of(const char *dir, const sl_engine *e)
     return h;
 }
 
+/* Templates of other families end an answer with this token, whichever their configuration names. */
+static void end_at_turns(sl_engine *e)
+{
+    sl_generation_config *g = &e->limits.generation;
+    int32_t id = sl_tokenizer_id(e->tokenizer, sl_special_token_at(SL_SPECIAL_IM_END)->text);
+    bool known = id < 0 || g->n_eos == (int)(sizeof g->eos / sizeof *g->eos);
+    for (int i = 0; i < g->n_eos; i++) known |= g->eos[i] == id;
+    if (!known) g->eos[g->n_eos++] = id;
+}
+
 static sl_status load(sl_engine *e, const char *dir, sl_error *err)
 {
     sl_status s = sl_cpu_ops_default(e->o.n_threads, &e->own_ops, err);
@@ -342,6 +352,7 @@ static sl_status load(sl_engine *e, const char *dir, sl_error *err)
     if (s != SL_OK) return s;
     e->model = e->own_model;
     e->tokenizer = e->own_tokenizer;
+    if (e->model->config.family != SL_FAMILY_SEEDLING) end_at_turns(e);
     int32_t vocab = sl_tokenizer_vocab_size(e->tokenizer);
     if (vocab > e->model->config.decoder.vocab)
         return sl_fail(err, SL_ERR_FORMAT, "%s: the tokenizer has %d tokens, the model %d", dir, vocab,

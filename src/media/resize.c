@@ -60,6 +60,23 @@ sl_status sl_picture_fit(const struct sl_fit *rule, int width, int height, int *
     return SL_OK;
 }
 
+sl_status sl_picture_fit_padded(const struct sl_fit *rule, int width, int height, int *out_width, int *out_height,
+                                int *padded_width, int *padded_height, sl_error *err)
+{
+    if (width < 1 || height < 1 || rule->factor < 2)
+        return sl_fail(err, SL_ERR_ARGUMENT, "a picture of %dx%d pixels", width, height);
+    const int patch = rule->factor / 2, factor = rule->factor;
+    int64_t limit = rule->max_pixels / ((int64_t)patch * patch), patches = (int64_t)(width / patch) * (height / patch);
+    double scale = patches > limit ? sqrt((double)limit / (double)patches) : 1;
+    *out_width = (int)(width * scale) > 0 ? (int)(width * scale) : 1;
+    *out_height = (int)(height * scale) > 0 ? (int)(height * scale) : 1;
+    *padded_width = (*out_width + factor - 1) / factor * factor;
+    *padded_height = (*out_height + factor - 1) / factor * factor;
+    if (*padded_width / patch > 512 * patch || *padded_height / patch > 512 * patch)
+        return sl_fail(err, SL_ERR_ARGUMENT, "a picture of %dx%d pixels is too long", width, height);
+    return SL_OK;
+}
+
 static double triangle(double x)
 {
     x = fabs(x);

@@ -25,6 +25,14 @@ struct sl_fit sl_fit_default(void);
 sl_status sl_picture_fit(const struct sl_fit *rule, int width, int height, int *out_width, int *out_height,
                          sl_error *err);
 
+/*
+ * Kimi-VL's rule: a picture of more patches (whole ones, factor / 2 a side) than max_pixels has room for is scaled by
+ * the root of the ratio to *out_width x *out_height, others stay; *padded_width and *padded_height are the next
+ * multiples of factor, up to which black is put at the right and below.
+ */
+sl_status sl_picture_fit_padded(const struct sl_fit *rule, int width, int height, int *out_width, int *out_height,
+                                int *padded_width, int *padded_height, sl_error *err);
+
 typedef enum sl_filter {
     SL_FILTER_BILINEAR, /* triangle of support 1 */
     SL_FILTER_BICUBIC,  /* Keys' cubic with a = -1/2, support 2 */

@@ -17,6 +17,7 @@
 struct sl_view_rule {
     struct sl_fit fit; /* factor is 2 * format.patch_size */
     sl_filter filter;
+    bool pad; /* Kimi-VL's rule: see sl_picture_fit_padded */
     struct sl_patch_format format;
 };
 

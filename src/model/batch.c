@@ -230,6 +230,7 @@ struct sl_view_rule sl_config_view(const sl_config *c)
     struct sl_view_rule rule = {
         .fit = {2 * c->vit.patch_size, c->min_pixels, c->max_pixels},
         .filter = c->bicubic ? SL_FILTER_BICUBIC : SL_FILTER_BILINEAR,
+        .pad = c->family == SL_FAMILY_KIMI_VL,
         .format = {.patch_size = c->vit.patch_size, .frames = sl_vit_frames(&c->vit)},
     };
     memcpy(rule.format.mean, c->vit.mean, sizeof rule.format.mean);

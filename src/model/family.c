@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sl_family *const families[] = {&sl_family_qwen3_vl};
+static const struct sl_family *const families[] = {&sl_family_qwen3_vl, &sl_family_qwen2_5_vl, &sl_family_kimi_vl};
 
 enum { N_FAMILIES = sizeof families / sizeof *families };
 

@@ -30,7 +30,7 @@ struct sl_family {
 };
 
 /* The families, one a file family_*.c. */
-extern const struct sl_family sl_family_qwen3_vl;
+extern const struct sl_family sl_family_qwen3_vl, sl_family_qwen2_5_vl, sl_family_kimi_vl;
 
 /* Returns the family of that model_type, or NULL. */
 const struct sl_family *sl_family_of_type(const char *model_type);

@@ -104,11 +104,25 @@ static void test_qwen3_vl_moe_equals_its_published_formulas(void **state)
     check_family("qwen3_vl_moe");
 }
 
+static void test_qwen2_5_vl_equals_its_published_formulas(void **state)
+{
+    (void)state;
+    check_family("qwen2_5_vl");
+}
+
+static void test_kimi_vl_equals_its_published_formulas(void **state)
+{
+    (void)state;
+    check_family("kimi_vl");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_qwen3_vl_equals_its_published_formulas),
         cmocka_unit_test(test_qwen3_vl_moe_equals_its_published_formulas),
+        cmocka_unit_test(test_qwen2_5_vl_equals_its_published_formulas),
+        cmocka_unit_test(test_kimi_vl_equals_its_published_formulas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
