@@ -242,6 +242,8 @@ static sl_status set_loader(const struct stats_options *o, struct sl_tokenizer *
         sl_status status = sl_cli_model_config(o->model, &config, err);
         if (status) return status;
         l->encode.view = sl_config_view(&config);
+        l->encode.format = sl_config_chat_format(&config);
+        l->encode.always_thinks = config.thinks;
     }
     l->encode.max_tokens = o->length;
     l->encode.max_patches = 4 * o->length;

@@ -9,6 +9,7 @@
 #include "cli/model_arg.h"
 #include "infer/kv_cache.h"
 #include "model/count.h"
+#include "model/family.h"
 #include "tensor/cpu/cpu.h"
 #include "train/trainer.h"
 
@@ -73,10 +74,11 @@ static void print_parts(const struct info *i)
     const sl_vit_config *v = &i->config.vit;
     const sl_adapter_config *ad = &i->config.adapter;
     const sl_decoder_config *d = &i->config.decoder;
-    printf("%s\n\n", i->config.name);
+    const struct sl_family *family = sl_family_of(i->config.family);
+    printf("%s%s%s\n\n", i->config.name, family && *i->config.name ? ", " : "", family ? family->name : "");
     printf("parameters      %10s   active for each text token %s\n", count_text((double)i->params.total, a, sizeof a),
            count_text((double)i->params.decoder_active, b, sizeof b));
-    printf("  Seed-ViT      %10s   %d blocks x %d, %d heads, MLP %d, patch %d\n",
+    printf("  %-13s %10s   %d blocks x %d, %d heads, MLP %d, patch %d\n", family ? "ViT" : "Seed-ViT",
            count_text((double)i->params.vit, a, sizeof a), v->depth, v->hidden, v->n_heads, v->mlp_hidden,
            v->patch_size);
     printf("  adapter       %10s   2x2 %s, %d wide\n", count_text((double)i->params.adapter, a, sizeof a),
@@ -175,9 +177,12 @@ static sl_status collect(struct info *i, const char *model, const sl_ops *ops, c
     i->weight_bytes = sl_weights_bytes(&w, &(sl_weight_plan){.ops = ops, .dt = dt});
     sl_weights_free(&w);
     i->kv_token_bytes = sl_kv_page_bytes(&i->config.decoder, dt) / SL_KV_PAGE_SIZE;
+    /* The size at which this model sees it. */
+    const struct sl_view_rule rule = sl_config_view(&i->config);
     int patch = i->config.vit.patch_size;
+    s = sl_picture_fit(&rule.fit, i->width, i->height, &i->width, &i->height, err);
     i->grid = (sl_grid){i->height / patch, i->width / patch};
-    s = plan_batch(i, ops, dt, 0, 1, &i->picture, err);
+    if (s == SL_OK) s = plan_batch(i, ops, dt, 0, 1, &i->picture, err);
     if (s == SL_OK) s = plan_batch(i, ops, dt, 1, 0, &i->token, err);
     if (s == SL_OK) s = plan_training(i, ops, o, err);
     return s;

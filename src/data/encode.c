@@ -202,7 +202,10 @@ static sl_status encode_chat(struct work *w)
         w->messages[i].parts = next;
         next += w->messages[i].n_parts;
     }
-    struct sl_chat_options options = {.thinking = w->thinking};
+    const struct sl_encode_options *o = w->options;
+    /* Other families have one kind of answer a checkpoint, not two that a system text chooses from. */
+    bool thinking = o->format == SL_CHAT_FORMAT_SEEDLING ? w->thinking : o->always_thinks;
+    struct sl_chat_options options = {.thinking = thinking, .format = o->format};
     sl_status s = sl_chat_encode(w->options->tokenizer, w->messages, n, &options, &w->chat, w->err);
     if (s == SL_ERR_ARGUMENT || s == SL_ERR_FORMAT)
         *w->why = (struct sl_encode_failure){.in_sample = true, .reason = SL_SKIP_BAD_ROW};
@@ -229,19 +232,24 @@ static bool add_ids(struct front *f, size_t end, int64_t max_tokens)
     return fits;
 }
 
-/* A picture stands in ids as image_start, image_patch, image_end; the middle one is its mark. */
+/*
+ * A picture stands in ids as image_start, image_patch, image_end; the middle one is its mark. In one family the moments
+ * of a video stand between one start and one end.
+ */
 static struct front fit(const struct work *w)
 {
     const struct sl_encode_options *o = w->options;
     struct front f = {0};
     for (size_t i = 0; i < w->chat.n_marks; i++) {
-        size_t mark = w->chat.marks[i].token;
-        if (!add_ids(&f, mark - 1, o->max_tokens) || i == w->n_views) return f;
+        size_t mark = w->chat.marks[i].token, opens = mark > f.n_ids;
+        bool follows = i + 1 < w->chat.n_marks && w->chat.marks[i + 1].token == mark + 1;
+        int64_t around = (int64_t)opens + !follows;
+        if (!add_ids(&f, mark - opens, o->max_tokens) || i == w->n_views) return f;
         int64_t patches = sl_grid_patches(w->views[i].grid);
-        if (f.n_tokens + patches / 4 + 2 > o->max_tokens || f.n_patches + patches > o->max_patches) return f;
-        f.n_tokens += patches / 4 + 2;
+        if (f.n_tokens + patches / 4 + around > o->max_tokens || f.n_patches + patches > o->max_patches) return f;
+        f.n_tokens += patches / 4 + around;
         f.n_patches += patches;
-        f.n_ids = mark + 2;
+        f.n_ids = mark + 1 + !follows;
         f.n_views++;
     }
     add_ids(&f, w->chat.ids.len, o->max_tokens);

@@ -12,6 +12,7 @@
 #include "data/skipped.h"
 #include "media/video_plan.h"
 #include "media/view.h"
+#include "text/chat.h"
 #include "text/tokenizer.h"
 
 #include <stdbool.h>
@@ -25,7 +26,9 @@ typedef enum sl_too_long {
 } sl_too_long;
 
 struct sl_encode_options {
-    const struct sl_tokenizer *tokenizer; /* borrowed; with the added tokens of special.h */
+    const struct sl_tokenizer *tokenizer; /* borrowed; with the special tokens of the format */
+    enum sl_chat_format format;           /* whose chat template */
+    bool always_thinks;                   /* the template opens every answer with a thought */
     struct sl_view_rule view;
     struct sl_video_sampling video;  /* fps is the default of samples that name none */
     int64_t max_source_pixels;       /* of a picture as it lies in its file: larger ones are skipped */

@@ -99,6 +99,7 @@ static size_t memory_available(void)
 /* Divides the budget; what is not given is chosen so that eight whole contexts fit, if the machine has so much. */
 static sl_status divide_memory(sl_engine *e, sl_error *err)
 {
+    static const size_t VIDEO_BYTES = (size_t)256 << 20;
     const sl_config *c = &e->model->config;
     sl_dtype kv_type = e->o.int8_cache ? SL_I8 : e->model->plan.dt;
     size_t page = sl_kv_page_bytes(&c->decoder, kv_type) + sizeof(uint64_t) * (SL_KV_PAGE_SIZE + 8);
@@ -106,14 +107,16 @@ static sl_status divide_memory(sl_engine *e, sl_error *err)
     size_t patch = 4 * (size_t)sl_vit_patch_numel(&c->vit);
     size_t largest = (size_t)sl_grid_patches(largest_grid(e)) * (patch + (size_t)sl_config_feature_width(c));
     size_t fixed = e->limits.weights + e->limits.work, budget = e->o.memory;
+    /* Four large pictures, or a video of smaller ones where no picture may be large. */
+    size_t several = 4 * largest < VIDEO_BYTES ? VIDEO_BYTES : 4 * largest;
     if (!budget) {
-        size_t most = e->limits.weights + memory_available(), want = fixed + 4 * largest + 8 * context_pages * page;
+        size_t most = e->limits.weights + memory_available(), want = fixed + several + 8 * context_pages * page;
         budget = want < most ? want : most;
     }
     size_t pictures = e->o.picture_bytes;
     if (!pictures) {
         pictures = budget > fixed ? (budget - fixed) / 4 : 0;
-        if (pictures > 4 * largest) pictures = 4 * largest;
+        if (pictures > several) pictures = several;
         if (pictures < largest) pictures = largest;
     }
     size_t least = fixed + pictures + 4 * page;

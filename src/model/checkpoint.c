@@ -59,6 +59,14 @@ static const file_tensor *find(struct loader *l, const char *name)
     return t;
 }
 
+/* Names the tensor as the file would. */
+static sl_status fail_missing(const struct loader *l, const char *name)
+{
+    char spelling[192];
+    sl_family_spelling(l->family, name, 0, spelling, sizeof spelling);
+    return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", spelling);
+}
+
 static void print_shape(char *out, size_t n, int n_dims, const int64_t *shape)
 {
     size_t at = 0;
@@ -195,7 +203,7 @@ static sl_status load_part(struct loader *l, const sl_weight_row *r, const char 
     else
         snprintf(name + n, sizeof name - (size_t)n, "%s", part);
     const file_tensor *t = find(l, name);
-    if (!t) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", name);
+    if (!t) return fail_missing(l, name);
     int64_t rows = split_rows(r), width = r->w.n * r->w.k / rows, shape[2] = {t->shape[0], width};
     sl_status s = check_tensor(l, t, r->n_dims == 1 ? 1 : 2, shape);
     if (s != SL_OK) return s;
@@ -254,7 +262,7 @@ static sl_status load_row(struct loader *l, sl_weight_row *r)
     for (size_t i = 0; splits && i < sizeof split_names / sizeof *split_names; i++)
         if (ends_with(r->name, split_names[i].fused)) return load_split(l, r, i);
     if (l->in_parts && r->module > SL_MODULE_DECODER) return SL_OK;
-    if (r->role != SL_ROLE_BUFFER) return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", r->name);
+    if (r->role != SL_ROLE_BUFFER) return fail_missing(l, r->name);
     /* Checkpoints trained without a selection bias mean zeros. */
     memset(l->values, 0, (size_t)sl_weight_row_numel(r) * sizeof(float));
     return set_group(l, r, 0);

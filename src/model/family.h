@@ -58,7 +58,7 @@ json_t *sl_config_to_json(const sl_config *c);
 
 /*
  * Adds to c what the folder of a family's checkpoint says beside config.json: preprocessor_config.json, and whether its
- * chat template opens answers with a thought. Missing files change nothing.
+ * chat template opens answers with a thought; and the folder's name where c has none. Missing files change nothing.
  */
 sl_status sl_family_read_folder(const char *dir, sl_config *c, sl_error *err);
 

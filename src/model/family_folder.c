@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "model/family.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,8 +98,18 @@ static sl_status read_template(const char *dir, sl_config *c, sl_error *err)
     return s;
 }
 
+/* Files say no name: the folder's stands in. */
+static void take_name(const char *dir, sl_config *c)
+{
+    size_t end = strlen(dir), begin;
+    while (end > 1 && dir[end - 1] == '/') end--;
+    for (begin = end; begin > 0 && dir[begin - 1] != '/';) begin--;
+    snprintf(c->name, sizeof c->name, "%.*s", (int)(end - begin), dir + begin);
+}
+
 sl_status sl_family_read_folder(const char *dir, sl_config *c, sl_error *err)
 {
+    if (!*c->name) take_name(dir, c);
     json_t *document;
     struct sl_json_object top;
     sl_status s = load_json(dir, "preprocessor_config.json", &document, err);

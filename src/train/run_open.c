@@ -126,7 +126,8 @@ static sl_status fit_config(const sl_run_state *r, sl_config *c, sl_error *err)
     static const enum sl_special which[] = {SL_SPECIAL_IMAGE_START, SL_SPECIAL_IMAGE_PATCH, SL_SPECIAL_IMAGE_END,
                                             SL_SPECIAL_IM_END, SL_SPECIAL_ENDOFTEXT};
     int *const ids[] = {&c->ids.image_start, &c->ids.image_patch, &c->ids.image_end, &c->ids.eos, &c->ids.pad};
-    for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
+    bool own = c->family == SL_FAMILY_SEEDLING; /* others say their ids themselves */
+    for (size_t i = 0; own && i < sizeof which / sizeof *which; i++) {
         *ids[i] = sl_tokenizer_id(r->tokenizer, sl_special_token_at(which[i])->text);
         if (*ids[i] < 0)
             return sl_fail(err, SL_ERR_FORMAT, "the tokenizer lacks the token %s", sl_special_token_at(which[i])->text);
@@ -247,6 +248,8 @@ sl_status sl_run_open_data(sl_run_state *r, bool held_out, const json_t *positio
     o.loader.n_workers = p->workers;
     o.loader.encode.tokenizer = r->tokenizer;
     o.loader.encode.view = sl_config_view(&r->trainer->model->config);
+    o.loader.encode.format = sl_config_chat_format(&r->trainer->model->config);
+    o.loader.encode.always_thinks = r->trainer->model->config.thinks;
     o.loader.encode.max_tokens = p->tokens;
     o.loader.encode.max_patches = p->patches;
     o.loader.encode.need_target = p->objective->need_targets;
