@@ -149,9 +149,10 @@ static sl_status make_step(sl_engine *e, sl_error *err)
     s->logit_rows = sl_alloc_array(seqs, sizeof *s->logit_rows);
     s->seqs = sl_alloc_array(seqs, sizeof *s->seqs);
     s->requests = sl_alloc_array(seqs, sizeof *s->requests);
+    s->prompts = sl_alloc_array(seqs, sizeof *s->prompts);
     e->running = sl_alloc_array(seqs, sizeof *e->running);
     bool ok = s->tokens && s->positions && s->axes && s->feature_rows && s->features && s->cu_seqlens &&
-              s->logit_rows && s->seqs && s->requests && e->running;
+              s->logit_rows && s->seqs && s->requests && s->prompts && e->running;
     return ok ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory for an engine");
 }
 
@@ -427,6 +428,7 @@ static void free_step(struct sl_step *s)
     free(s->logit_rows);
     free((void *)s->seqs);
     free((void *)s->requests);
+    free((void *)s->prompts);
 }
 
 void sl_engine_free(sl_engine *e)

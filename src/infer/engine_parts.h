@@ -89,7 +89,7 @@ struct sl_step {
     int32_t *axes;                              /* (most_tokens, 3) */
     int32_t *cu_seqlens, *logit_rows;           /* (max_sequences + 1) */
     sl_kv_sequence **seqs;                      /* (max_sequences) */
-    sl_request **requests;                      /* (max_sequences) */
+    sl_request **requests, **prompts;           /* (max_sequences): in the step; whose prompts can go on */
     const void **features;                      /* (most_tokens): the row of each feature */
     int most_tokens, n_tokens, n_seqs, n_features, n_logits;
     bool decodes; /* some request waits for its next token only */
@@ -120,7 +120,7 @@ struct sl_engine {
     sl_prefix *prefix;
     int n_pages, n_reserved;
     sl_request **running; /* (max_sequences) */
-    int n_running, turn;  /* turn: who is served first, for fairness */
+    int n_running, turn;  /* running: in the order in which they came; turn: whose pictures are next */
     struct sl_vision_job job;
     sl_workspace work_space, vision_space;
     sl_sampler_work sampling;

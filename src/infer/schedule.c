@@ -2,10 +2,11 @@
  * schedule.c: what one step does: who comes in, which tokens are computed, and how long the others may wait for it.
  *
  * A step runs the decoder once over the next tokens of all requests: one for each that is answering, and chunks of
- * prompts. When somebody waits for tokens, prompts and pictures get about as much time as those tokens take, so a
- * stream slows down by a small factor and never stops; when nobody does, they get whole chunks. Requests enter in the
- * order in which they came, as soon as all the pages that they can ever need are free or can be given up, so a running
- * request never runs out of them.
+ * prompts. When somebody waits for tokens, prompts and pictures together get PATIENCE times what those tokens take, so
+ * a stream slows down by a small factor and never stops; when nobody does, they get whole chunks. Of the prompts, the
+ * one with the least left is finished first, which makes the first answers come soonest; a quarter is always the oldest
+ * one's, so that none waits for ever. Requests enter in the order in which they came, as soon as all the pages that
+ * they can ever need are free or can be given up, so a running request never runs out of them.
  */
 #include "base/clock.h"
 #include "infer/engine_parts.h"
@@ -13,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int MIN_CHUNK = 16; /* prompt tokens of a step at least */
+static const int MIN_CHUNK = 16;    /* prompt tokens of a step at least */
+static const double PATIENCE = 1.5; /* of a stream, in decoding steps, for the work of others */
+static const double UNSEEN = 0.1;   /* seconds of vision work in a step when nobody waits for tokens */
 
 /* --- pages ------------------------------------------------------------------------------------------------------ */
 
@@ -231,46 +234,83 @@ static void add_tokens(sl_engine *e, sl_request *r, int n)
     s->cu_seqlens[s->n_seqs] = s->n_tokens;
 }
 
+/* True when some picture waits to be encoded, or is in work. */
+static bool pictures_wait(const sl_engine *e)
+{
+    bool wait = e->job.set != NULL;
+    for (int i = 0; i < e->n_running && !wait; i++) wait = e->running[i]->n_ready < e->running[i]->n_pictures;
+    return wait;
+}
+
+/* Seconds that prompts may take of this step, or pictures after it, when a stream waits. */
+static double share_of_others(const sl_engine *e)
+{
+    return PATIENCE * e->decode_seconds / (pictures_wait(e) ? 2 : 1);
+}
+
 /* How many prompt tokens this step may take. */
 static int prefill_budget(const sl_engine *e)
 {
     if (!e->step.decodes || e->prefill_seconds <= 0) return e->o.chunk;
-    double n = e->decode_seconds / e->prefill_seconds;
+    double n = share_of_others(e) / e->prefill_seconds;
     return n < MIN_CHUNK ? MIN_CHUNK : n > e->o.chunk ? e->o.chunk : (int)n;
 }
 
-/* Chooses the tokens of a step: first those that streams wait for, then prompts, in turn. */
+static int left_of_prompt(const sl_request *r)
+{
+    return r->n_prompt - r->kv.length;
+}
+
+/* Lists the prompts that can go on, the one with the least left first. Returns the oldest of them, or NULL. */
+static const sl_request *list_prompts(sl_engine *e, int *n)
+{
+    const sl_request *oldest = NULL;
+    *n = 0;
+    for (int i = 0; i < e->n_running; i++) {
+        sl_request *r = e->running[i];
+        if (answers(r)) continue;
+        if (r->kv.length % SL_KV_PAGE_SIZE == 0) spend(e, r, adopt(e, r));
+        if (ready_tokens(r) <= 0 || computed_beside(e, r)) continue;
+        if (!oldest) oldest = r;
+        int at = (*n)++;
+        for (; at > 0 && left_of_prompt(e->step.prompts[at - 1]) > left_of_prompt(r); at--)
+            e->step.prompts[at] = e->step.prompts[at - 1];
+        e->step.prompts[at] = r;
+    }
+    return oldest;
+}
+
+static void add_prompts(sl_engine *e)
+{
+    int n, budget = prefill_budget(e);
+    const sl_request *oldest = list_prompts(e, &n);
+    int kept = budget / 4 > MIN_CHUNK ? budget / 4 : MIN_CHUNK; /* for the oldest, until its turn comes */
+    for (int i = 0; i < n; i++) {
+        sl_request *r = e->step.prompts[i];
+        int most = r == oldest ? budget : budget - kept, take = ready_tokens(r);
+        if (r == oldest) kept = 0;
+        if (take > most) take = most;
+        if (take <= 0) continue;
+        budget -= take;
+        e->step.n_prefill += take;
+        add_tokens(e, r, take);
+    }
+}
+
+/* Chooses the tokens of a step: first those that streams wait for, then prompts. */
 static void fill_step(sl_engine *e)
 {
     struct sl_step *s = &e->step;
     s->n_tokens = s->n_seqs = s->n_features = s->n_logits = s->n_prefill = 0;
     s->decodes = false;
     s->cu_seqlens[0] = 0;
-    int n_running = e->n_running;
-    for (int i = n_running - 1; i >= 0; i--) {
+    for (int i = e->n_running - 1; i >= 0; i--) {
         sl_request *r = e->running[i];
         if (!answers(r)) continue;
         s->decodes = true;
         add_tokens(e, r, r->n_tokens - r->kv.length);
     }
-    int budget = prefill_budget(e), waiting = 0;
-    n_running = e->n_running;
-    for (int i = 0; i < n_running; i++) waiting += !answers(e->running[i]) && ready_tokens(e->running[i]) > 0;
-    for (int i = 0; i < n_running && budget > 0; i++) {
-        sl_request *r = e->running[(e->turn + i) % n_running];
-        if (r->kv.length >= r->n_prompt) continue;
-        if (r->kv.length % SL_KV_PAGE_SIZE == 0) spend(e, r, adopt(e, r));
-        int n = ready_tokens(r), share = budget / (waiting > 0 ? waiting : 1);
-        if (n <= 0) continue;
-        waiting--;
-        if (computed_beside(e, r)) continue;
-        if (share < MIN_CHUNK) share = MIN_CHUNK < budget ? MIN_CHUNK : budget;
-        if (n > share) n = share;
-        budget -= n;
-        s->n_prefill += n;
-        add_tokens(e, r, n);
-        if (e->n_running != n_running) return; /* one failed: the rest comes in the next step */
-    }
+    add_prompts(e);
 }
 
 /* --- running it ------------------------------------------------------------------------------------------------- */
@@ -317,8 +357,10 @@ static sl_tensor *run_decoder(sl_engine *e)
 static void note_pace(sl_engine *e, double seconds)
 {
     const struct sl_step *s = &e->step;
-    if (s->decodes && !s->n_prefill)
+    if (s->decodes && !s->n_prefill) {
+        if (e->decode_seconds > 0 && seconds > 2 * e->decode_seconds) seconds = 2 * e->decode_seconds; /* an accident */
         e->decode_seconds += (seconds - e->decode_seconds) * (e->decode_seconds > 0 ? 0.2 : 1);
+    }
     if (s->n_prefill < MIN_CHUNK) return;
     double rest = seconds - (s->decodes ? e->decode_seconds : 0);
     if (rest <= 0) return;
@@ -363,7 +405,6 @@ static sl_status run_step(sl_engine *e, sl_error *err)
 
 sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err)
 {
-    static const double PATIENCE = 0.1; /* seconds of vision work when nobody waits for tokens */
     sl_status s = SL_OK;
     double start = sl_clock_seconds();
     end_cancelled(e);
@@ -371,8 +412,7 @@ sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err)
     fill_step(e);
     bool work = e->step.n_seqs > 0, streaming = e->step.decodes;
     if (work) s = run_step(e, err);
-    work |= sl_vision_step(e, streaming ? e->decode_seconds : PATIENCE);
-    e->turn = e->n_running ? (e->turn + 1) % e->n_running : 0;
+    work |= sl_vision_step(e, streaming ? share_of_others(e) : UNSEEN);
     pthread_mutex_lock(&e->lock);
     e->counters.steps += work;
     e->counters.running = e->n_running;

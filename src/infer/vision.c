@@ -109,6 +109,6 @@ bool sl_vision_step(sl_engine *e, double seconds)
     else
         fail_waiting(e, set, s, &err);
     sl_vision_abandon(e);
-    e->turn++;
+    e->turn = (e->turn + 1) % e->o.max_sequences;
     return true;
 }
