@@ -77,7 +77,7 @@ sl_status sl_bench_synth(const struct sl_bench *b, sl_error *err);
 
 /*
  * The server with 1, 8 and 32 clients: tokens a second, times to the first token, silences; each against what is asked
- * of it in proportion to one client.
+ * of it in proportion to one client. A quarter of a minute.
  */
 sl_status sl_bench_serve(const struct sl_bench *b, sl_error *err);
 
