@@ -1,4 +1,4 @@
-# Seedling. `make help` lists the targets, V=1 shows the commands. Everything goes to build/ (build/san/ with SAN=1);
+# Seedling. `make help` lists the targets, V=1 shows the commands. Everything goes to build/ (build/san/ with SAN=1, build/tsan/ with SAN=thread);
 # new files under src/ and tests/ are found by themselves.
 
 CC ?= cc
@@ -8,6 +8,8 @@ SAN ?= 0
 B := build
 ifeq ($(SAN),1)
 B := build/san
+else ifeq ($(SAN),thread)
+B := build/tsan
 endif
 
 # $(call say,WORD) stands before a command: it prints "WORD file" instead of the command, unless V=1.
@@ -34,6 +36,9 @@ endif
 ifeq ($(SAN),1)
 CFLAGS_ALL += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
+else ifeq ($(SAN),thread)
+CFLAGS_ALL += -fsanitize=thread -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=thread
 endif
 
 # Kernels for one processor level are compiled for that level: the file's ending says which. A *_vec.c file is
@@ -64,7 +69,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ := $(FUZZ_SRC:tests/%.c=$(B)/tests/%)
 TEST_HELPERS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out tests/fuzz/% $(TEST_SRC),$(wildcard tests/*.c)))
 
-.PHONY: all test test-long lint bench fuzz install clean help format
+.PHONY: all test test-long test-threads lint bench fuzz flags install clean help format
 all: $(B)/seedling $(B)/libseedling.a $(B)/libseedling.so ## the program and the library (default)
 
 $(B)/seedling: $(MAIN_OBJ) $(B)/obj/cli.a $(B)/libseedling.a
@@ -112,10 +117,16 @@ test: all $(TESTS) $(FUZZ) $(EXAMPLES) ## all fast tests, fuzz corpora included 
 	scripts/run-tests.sh $(B) $(MATCH)
 
 test-long: all $(TESTS) $(FUZZ) $(EXAMPLES) ## the slow tests too
-	SEEDLING_TEST_LONG=1 scripts/run-tests.sh $(B)
+	SEEDLING_TEST_LONG=1 SEEDLING_TEST_SECONDS=$${SEEDLING_TEST_SECONDS:-10800} scripts/run-tests.sh $(B)
+
+test-threads: ## engine, server and loader under ThreadSanitizer, in build/tsan
+	scripts/test-threads.sh
 
 fuzz: ## libFuzzer binaries in build/fuzz (needs clang)
 	scripts/build-fuzzers.sh build/fuzz
+
+flags: ## what a program over libseedling.a is compiled and linked with
+	@echo $(PKG_CFLAGS) $(LIBS)
 
 lint: all $(TESTS) $(FUZZ) ## layers, exports, banned calls, lengths, docstrings, format, clang-tidy
 	scripts/lint.sh $(B)

@@ -8,11 +8,11 @@ scripts/packages.sh build fuzz
 mkdir -p "$out"
 flags="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 make -j"$(nproc)" CC=clang-14 B="$out/lib" CFLAGS="$flags" LDFLAGS="$flags" "$out/lib/libseedling.a"
-pc="$(pkg-config --cflags --libs jansson libpcre2-8 libutf8proc libpng libjpeg libwebp libwebpdemux cairo libarchive libavformat libavcodec libswscale libavutil libxxhash)"
+libs=$(make -s CC=clang-14 B="$out/lib" flags) # the Makefile's own list
 for f in tests/fuzz/fuzz_*.c; do
     name=$(basename "$f" .c)
     echo "  FUZZ  $name"
     # shellcheck disable=SC2086
     clang-14 -std=c17 -fopenmp -D_GNU_SOURCE -O1 -g -Iinclude -Isrc -fsanitize=fuzzer,address,undefined "$f" \
-        "$out/lib/libseedling.a" -o "$out/$name" $pc -lgif -lm -ldl
+        "$out/lib/libseedling.a" -o "$out/$name" $libs
 done

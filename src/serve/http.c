@@ -25,7 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_HEADERS = 8, WATCH_MS = 250 };
+enum { MAX_HEADERS = 8, WATCH_MS = 250, SPARE = 64 /* for questions without a body, beyond max_active */ };
 
 /* The headers that handlers read. */
 static const char *const kept_headers[] = {"Authorization", "Content-Type", "Origin", "X-Request-Id", "X-Api-Key"};
@@ -205,8 +205,9 @@ static enum MHD_Result start_handler(struct sl_http_request *r)
 {
     struct sl_http *h = r->server;
     r->started = true;
+    int most = h->options.max_active + (strcmp(r->method, "GET") == 0 ? SPARE : 0);
     pthread_mutex_lock(&h->lock);
-    bool room = h->n_active < h->options.max_active && !h->stopping;
+    bool room = h->n_active < most && !h->stopping;
     if (room) {
         h->n_active++;
         if (r->connection) r->connection->active = r;

@@ -25,7 +25,7 @@ struct sl_http_options {
     const char *host;        /* address or name to listen on: "127.0.0.1" */
     int port;                /* 0: any free one */
     int max_connections;     /* open at once: 4096 */
-    int max_active;          /* requests being handled at once; more are answered 429: 256 */
+    int max_active;          /* requests being handled at once: 256; more are answered 429, but for GETs */
     size_t max_body;         /* bytes of a request's body; more is 413: 64 MiB */
     double receive_seconds;  /* from a connection's opening, or its last reply, to the end of its next request: 60 */
     size_t max_stream_bytes; /* that may wait for a slow client before it counts as gone: 16 MiB */
