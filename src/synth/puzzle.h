@@ -81,6 +81,9 @@ sl_status sl_puzzle_paths(struct sl_puzzle *p);        /* how many ways through 
 sl_status sl_puzzle_bug(struct sl_puzzle *p);          /* which line of a program is wrong */
 sl_status sl_puzzle_program(struct sl_puzzle *p);      /* what a program prints */
 
+/* Validates a finished sample of sl_puzzle_spot. */
+sl_status sl_puzzle_validate_spot(const struct sl_synth_sample *s, sl_error *err);
+
 /* Their rules; each is a sl_checker's score. The truth's keys are in docs/SYNTH.md. */
 double sl_puzzle_check_maze(const json_t *truth, const struct sl_answer *a);
 double sl_puzzle_check_slide(const json_t *truth, const struct sl_answer *a);

@@ -7,12 +7,13 @@
 
 #include "text/answer.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CHANGES = 6 };
+enum { MAX_CHANGES = 6, SEEN = 24 }; /* SEEN: by how much a value of a pixel must differ to be a difference */
 
 /* A place of `size` pixels for the request, or 336. */
 static int side(int wanted)
@@ -106,14 +107,87 @@ static int by_place(const void *a, const void *b)
     return x->box[1] != y->box[1] ? x->box[1] - y->box[1] : x->box[0] - y->box[0];
 }
 
-static sl_status show_scene(struct sl_puzzle *p, const struct sl_scene *s)
+static bool differs(const struct sl_picture *a, const struct sl_picture *b, int x, int y, int by)
 {
-    struct sl_picture picture;
-    sl_status status = sl_scene_draw(p->brush, s, -1, &picture, p->err);
-    if (status) return status;
-    sl_synth_picture(p->out, &picture, SL_SYNTH_JPEG, 90);
-    sl_picture_free(&picture);
-    return SL_OK;
+    const size_t at = 3 * ((size_t)y * (size_t)a->width + (size_t)x);
+    for (size_t c = 0; c < 3; c++)
+        if (abs(a->rgb[at + c] - b->rgb[at + c]) > by) return true;
+    return false;
+}
+
+/* Tightens a box around the pixels in it that differ by more than `by`; false when none does. */
+static bool tighten(const struct sl_picture *a, const struct sl_picture *b, int by, int box[4])
+{
+    int seen[4] = {INT_MAX, INT_MAX, -1, -1};
+    for (int y = box[1]; y < box[3]; y++)
+        for (int x = box[0]; x < box[2]; x++) {
+            if (!differs(a, b, x, y, by)) continue;
+            if (x < seen[0]) seen[0] = x;
+            if (y < seen[1]) seen[1] = y;
+            if (x >= seen[2]) seen[2] = x + 1;
+            if (y >= seen[3]) seen[3] = y + 1;
+        }
+    memcpy(box, seen, sizeof seen);
+    return seen[2] > 0;
+}
+
+/* Shows both scenes, and fits the boxes of the changes around the pixels that differ. */
+static sl_status show_both(struct sl_puzzle *p, const struct sl_scene *first, const struct sl_scene *second,
+                           struct change *changes, int n)
+{
+    struct sl_picture a = {0}, b = {0};
+    sl_status status = sl_scene_draw(p->brush, first, -1, &a, p->err);
+    if (!status) status = sl_scene_draw(p->brush, second, -1, &b, p->err);
+    for (int i = 0; i < n && !status; i++)
+        if (!tighten(&a, &b, SEEN, changes[i].box))
+            status = sl_fail(p->err, SL_ERR_FORMAT, "%s, and nothing shows it", changes[i].text);
+    if (!status) {
+        sl_synth_picture(p->out, &a, SL_SYNTH_JPEG, 90);
+        sl_synth_picture(p->out, &b, SL_SYNTH_JPEG, 90);
+    }
+    sl_picture_free(&a);
+    sl_picture_free(&b);
+    return status;
+}
+
+/*
+ * Looks at the files themselves: what differs clearly, as they are decoded, must lie in the boxes of the truth, and
+ * reach near all sides of each. Around what changed JPEG changes the rest of its blocks.
+ */
+sl_status sl_puzzle_validate_spot(const struct sl_synth_sample *s, sl_error *err)
+{
+    enum { CLEAR = 8, FAINT = 18, NEAR = 4, BLOCK = 16 };
+    struct sl_picture p[2] = {{0}, {0}};
+    const json_t *boxes = json_object_get(s->truth, "answer");
+    sl_status status = s->n_media == 2 ? SL_OK : sl_fail(err, SL_ERR_FORMAT, "there are %d pictures", s->n_media);
+    for (int i = 0; i < 2 && !status; i++)
+        status = sl_picture_decode(&p[i], s->media[i].bytes.data, s->media[i].bytes.len, SL_PICTURE_MAX_PIXELS, err);
+    for (size_t i = 0; i < json_array_size(boxes) && !status; i++) {
+        int box[4], seen[4];
+        for (size_t k = 0; k < 4; k++) {
+            int side = k % 2 ? p[0].height : p[0].width;
+            box[k] = (int)lround(
+                sl_coordinate_to_pixel(json_number_value(json_array_get(json_array_get(boxes, i), k)), side));
+            seen[k] = k < 2 ? box[k] - NEAR : box[k] + NEAR;
+            seen[k] = seen[k] < 0 ? 0 : seen[k] > side ? side : seen[k];
+        }
+        bool any = tighten(&p[0], &p[1], FAINT, seen);
+        for (int k = 0; k < 4 && !status; k++)
+            if (!any || abs(seen[k] - box[k]) > 3 + (box[2 + k % 2] - box[k % 2]) / 6)
+                status = sl_fail(err, SL_ERR_FORMAT, "difference %zu is seen at %d %d %d %d and its box is %d %d %d %d",
+                                 i, seen[0], seen[1], seen[2], seen[3], box[0], box[1], box[2], box[3]);
+        for (int y = box[1] - BLOCK; y < box[3] + BLOCK; y++) /* what is explained is made equal */
+            for (int x = box[0] - BLOCK; x < box[2] + BLOCK; x++)
+                if (x >= 0 && y >= 0 && x < p[0].width && y < p[0].height)
+                    memcpy(p[1].rgb + 3 * ((size_t)y * (size_t)p[0].width + (size_t)x),
+                           p[0].rgb + 3 * ((size_t)y * (size_t)p[0].width + (size_t)x), 3);
+    }
+    int rest[4] = {0, 0, p[0].width, p[0].height};
+    if (!status && tighten(&p[0], &p[1], CLEAR, rest))
+        status = sl_fail(err, SL_ERR_FORMAT, "a difference at %d %d is in no box", rest[0], rest[1]);
+    sl_picture_free(&p[0]);
+    sl_picture_free(&p[1]);
+    return status;
 }
 
 static void answer_changes(struct sl_puzzle *p, const struct sl_scene *s, const struct change *changes, int n)
@@ -160,10 +234,9 @@ sl_status sl_puzzle_spot(struct sl_puzzle *p)
     if (!found)
         return sl_fail(p->err, SL_ERR_ARGUMENT, "no scene of %dx%d pixels has room for differences", side(p->r->width),
                        side(p->r->height));
-    qsort(changes, (size_t)found, sizeof *changes, by_place);
-    sl_status status = show_scene(p, &first);
-    if (!status) status = show_scene(p, &second);
+    sl_status status = show_both(p, &first, &second, changes, found);
     if (status) return status;
+    qsort(changes, (size_t)found, sizeof *changes, by_place);
     sl_synth_user(p->out, "%s", sl_synth_phrase(p->r, forms));
     sl_synth_think(p->out, "I compare the pictures object by object. ");
     for (int i = 0; i < found; i++) sl_synth_think(p->out, "Difference: %s. ", changes[i].text);

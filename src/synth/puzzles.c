@@ -50,6 +50,12 @@ static sl_status make(void *state, const struct sl_synth_request *r, struct sl_s
     return status ? status : out->status;
 }
 
+static sl_status validate(void *state, const struct sl_synth_request *r, const struct sl_synth_sample *s, sl_error *err)
+{
+    (void)state;
+    return puzzles[r->task].make == sl_puzzle_spot ? sl_puzzle_validate_spot(s, err) : SL_OK;
+}
+
 const struct sl_synth_family sl_family_puzzles = {
     .name = "puzzles",
     .title = "mazes, boards, patterns, differences, programs",
@@ -59,6 +65,7 @@ const struct sl_synth_family sl_family_puzzles = {
     .open = sl_scene_brush_open,
     .close = sl_scene_brush_close,
     .make = make,
+    .validate = validate,
     .checkers = rules,
     .n_checkers = sizeof rules / sizeof rules[0],
 };

@@ -35,11 +35,12 @@ struct state {
     struct sl_browser *browser; /* owned; NULL after it broke */
     struct sl_doc_pages docs;
     struct stage stages[N_STAGES];
+    struct stage *asked;      /* what the last sample is about */
     const struct stage *live; /* whose page the browser shows as it began; NULL: none's */
     double seconds;           /* of processor time that ended browsers took */
 };
 
-enum { TASK_DOCUMENT = 8, N_TASKS };
+enum { TASK_FIND_PLACE = 2, TASK_LIST = 4, TASK_DOCUMENT = 8, N_TASKS };
 
 static const char *const tasks[N_TASKS] = {"find-text", "find-function", "find-place", "describe", "list",
                                            "state",     "change",        "trace",      "document"};
@@ -157,6 +158,7 @@ static sl_status try_once(struct state *st, const struct sl_synth_request *r, bo
     drawn.rng = shared ? &numbers : r->rng;
     if (!shared || !is_stage(g, &drawn)) status = set_stage(st, g, document, &drawn, err);
     if (status) return status;
+    st->asked = g;
     if (!document) return ask_page(st, g, r, out, err);
     sl_screens_document(&g->view, r, out);
     return SL_OK;
@@ -193,6 +195,29 @@ static sl_status make(void *state, const struct sl_synth_request *r, struct sl_s
     return status;
 }
 
+/* Makes the sample again, which leaves its page at hand, and checks its boxes, of a list the first and the last. */
+static sl_status validate(void *state, const struct sl_synth_request *r, const struct sl_synth_sample *s, sl_error *err)
+{
+    struct state *st = state;
+    struct sl_synth_sample again;
+    if (r->task > TASK_FIND_PLACE && r->task != TASK_LIST) return SL_OK;
+    sl_synth_sample_init(&again);
+    sl_status status = make(state, r, &again, err);
+    if (!status && !json_equal(again.truth, s->truth))
+        status = sl_fail(err, SL_ERR_FORMAT, "made again, the sample has another truth");
+    sl_synth_sample_release(&again);
+    if (status) return status;
+    struct sl_screen_scene scene = st->asked->scene;
+    const json_t *boxes = json_object_get(s->truth, "answer"), *step = json_object_get(json_array_get(boxes, 0), "box");
+    size_t n = json_array_size(boxes);
+    scene.live = st->live == st->asked;
+    status = sl_browser_resize(st->browser, &st->asked->viewport, err);
+    for (size_t i = 0; i < n && !status; i += n > 1 ? n - 1 : 1)
+        status = sl_screens_validate(&scene, step ? step : json_array_get(boxes, i), err);
+    st->live = NULL;
+    return status;
+}
+
 static double helper_seconds(const void *state)
 {
     const struct state *st = state;
@@ -208,6 +233,7 @@ const struct sl_synth_family sl_family_screens = {
     .open = open_state,
     .close = close_state,
     .make = make,
+    .validate = validate,
     .share = 16,
     .helper_seconds = helper_seconds,
 };

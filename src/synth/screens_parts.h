@@ -141,6 +141,9 @@ sl_status sl_screens_state(struct sl_screen_scene *s, struct sl_synth_sample *ou
 sl_status sl_screens_change(struct sl_screen_scene *s, struct sl_synth_sample *out, sl_error *err);
 sl_status sl_screens_trace(struct sl_screen_scene *s, struct sl_synth_sample *out, sl_error *err);
 
+/* Checks a box of a truth about the page as it began, [x1, y1, x2, y2], by showing the page without its control. */
+sl_status sl_screens_validate(struct sl_screen_scene *s, const json_t *box, sl_error *err);
+
 /* The documentation pages of this machine. */
 struct sl_doc_pages {
     char **paths; /* owned, in alphabetical order */

@@ -250,9 +250,41 @@ static void any_correction_of_a_program_counts_and_a_cheat_does_not(void **unuse
     json_decref(truth);
 }
 
+/* Moves a coordinate of the first box of a truth. */
+static void move_box(json_t *truth, size_t k, double by)
+{
+    json_t *box = json_array_get(json_object_get(truth, "answer"), 0);
+    json_array_set_new(box, k, json_real(json_number_value(json_array_get(box, k)) + by));
+}
+
+static void boxes_of_differences_lie_on_the_pixels_that_differ(void **unused)
+{
+    (void)unused;
+    int task = task_called("spot");
+    void *state = state_of();
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        struct sl_synth_sample s;
+        struct sl_synth_request r = {.task = task};
+        sl_error err;
+        make(state, seed, task, (int)seed % 4, &s);
+        assert_sl_ok(sl_family_puzzles.validate(state, &r, &s, &err), &err);
+        size_t k = seed % 4;
+        double by = k < 2 ? 40 : -40; /* one side into the difference */
+        move_box(s.truth, k, by);
+        assert_int_equal(sl_family_puzzles.validate(state, &r, &s, &err), SL_ERR_FORMAT);
+        move_box(s.truth, k, -by);
+        json_array_remove(json_object_get(s.truth, "answer"), 0);
+        assert_int_equal(sl_family_puzzles.validate(state, &r, &s, &err), SL_ERR_FORMAT);
+        assert_non_null(strstr(err.message, "in no box"));
+        sl_synth_sample_release(&s);
+    }
+    sl_family_puzzles.close(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boxes_of_differences_lie_on_the_pixels_that_differ),
         cmocka_unit_test(the_given_answers_pass_and_others_do_not),
         cmocka_unit_test(mazes_are_solved_by_shortest_ways_and_walls_hold),
         cmocka_unit_test(tiles_have_no_shorter_solution),

@@ -131,6 +131,26 @@ static void samples_that_share_a_page_are_the_same_made_alone(void **state)
     }
 }
 
+static void the_validator_sees_boxes_that_are_off(void **state)
+{
+    if (!*state) skip();
+    struct sl_rng rng;
+    struct sl_synth_sample s;
+    sl_error err = {0};
+    struct sl_synth_request r = {.task = 4, .level = 1}; /* list */
+    make(*state, &r, 300, &s);
+    for (int i = 0; i < 2; i++) {
+        sl_rng_init(&rng, 300, 3);
+        r.rng = &rng;
+        sl_status status = sl_family_screens.validate(*state, &r, &s, &err);
+        if (i == 0) assert_sl_ok(status, &err);
+        if (i == 1) assert_int_equal(status, SL_ERR_FORMAT);
+        json_t *box = json_array_get(json_object_get(s.truth, "answer"), 0);
+        json_array_set_new(box, 0, json_integer(json_integer_value(json_array_get(box, 0)) + 30));
+    }
+    sl_synth_sample_release(&s);
+}
+
 static void a_size_too_small_for_a_page_is_refused(void **state)
 {
     struct sl_rng rng;
@@ -150,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_is_answered_and_follows_from_its_request),
         cmocka_unit_test(samples_that_share_a_page_are_the_same_made_alone),
+        cmocka_unit_test(the_validator_sees_boxes_that_are_off),
         cmocka_unit_test(a_size_too_small_for_a_page_is_refused),
     };
     return cmocka_run_group_tests(tests, open_family, close_family);
