@@ -148,7 +148,7 @@ static sl_status load_ordered(struct loader *l, sl_weight_row *r, const file_ten
         return SL_OK;
     }
     *handled = true;
-    int64_t shape[2] = {t->shape[0], width};
+    int64_t shape[SL_FILE_DIMS] = {t->shape[0], width};
     if (s == SL_OK) s = check_tensor(l, t, r->n_dims, shape);
     for (int64_t i = 0; i < n && s == SL_OK; i++) {
         if (order[i] >= t->shape[0])
