@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/model_arg.h"
 #include "infer/prompt.h"
+#include "model/gguf.h"
 #include "model/origin.h"
 #include "model/safetensors.h"
 #include "tensor/cpu/cpu.h"
@@ -166,6 +167,7 @@ static int run(const struct logits_options *o)
     sl_prompt prompt = {0};
     sl_status s = sl_cpu_ops_default((int)o->threads, &ops, &err);
     sl_weight_plan plan = {.ops = ops, .dt = sl_cli_dtype(o->type)};
+    if (plan.dt == SL_BF16 && sl_gguf_is_file(o->model)) plan.blocks = o->model;
     sl_config config;
     if (s == SL_OK) s = sl_cli_model_config(o->model, &config, &err);
     if (s == SL_OK) {

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "infer/engine_parts.h"
 #include "model/count.h"
+#include "model/gguf.h"
 #include "model/origin.h"
 #include "tensor/cpu/cpu.h"
 #include "text/special.h"
@@ -267,7 +268,7 @@ static void set_limits(sl_engine *e)
     l->pixels = e->o.max_pixels && e->o.max_pixels < c->max_pixels ? e->o.max_pixels : c->max_pixels;
     l->min_pixels = c->min_pixels < l->pixels ? c->min_pixels : l->pixels;
     l->pictures = l->context / 4;
-    l->weights = e->model->arena.used;
+    l->weights = e->model->arena.used + e->model->adopted.bytes;
 }
 
 /* Everything behind model, tokenizer and generation config, which are there. */
@@ -317,7 +318,7 @@ static sl_engine *engine_new(const sl_engine_options *o)
  */
 static uint64_t fingerprint_of(const char *dir, const sl_engine *e)
 {
-    static const char *const names[] = {"config.json", "model.safetensors", "model.safetensors.index.json"};
+    static const char *const names[] = {"config.json", "model.safetensors", "model.safetensors.index.json", NULL};
     uint64_t h = XXH3_64bits(&e->model->config, sizeof e->model->config);
     const char *level = e->model->plan.ops->name;
     h = XXH3_64bits_withSeed(level, strlen(level), h);
@@ -325,7 +326,7 @@ static uint64_t fingerprint_of(const char *dir, const sl_engine *e)
     h = XXH3_64bits_withSeed(how, sizeof how, h);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct stat st;
-        char *path = sl_path_join(dir, names[i]);
+        char *path = names[i] ? sl_path_join(dir, names[i]) : sl_strdup(dir); /* a GGUF file */
         int64_t what[3] = {0};
         if (path && stat(path, &st) == 0)
             what[0] = st.st_size, what[1] = st.st_mtim.tv_sec, what[2] = st.st_mtim.tv_nsec;
@@ -350,6 +351,7 @@ static sl_status load(sl_engine *e, const char *dir, sl_error *err)
     sl_status s = sl_cpu_ops_default(e->o.n_threads, &e->own_ops, err);
     if (s != SL_OK) return s;
     sl_weight_plan plan = {.ops = e->own_ops, .dt = e->o.dt, .int8 = e->o.int8_weights};
+    if (plan.dt == SL_BF16 && !plan.int8 && sl_gguf_is_file(dir)) plan.blocks = dir;
     s = sl_model_open(dir, &plan, &e->own_model, err);
     if (s == SL_OK) s = sl_origin_tokenizer(dir, &e->own_tokenizer, err);
     if (s == SL_OK) s = sl_generation_config_load(dir, &e->own_model->config, &e->limits.generation, err);

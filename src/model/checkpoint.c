@@ -257,6 +257,7 @@ static sl_status load_row(struct loader *l, sl_weight_row *r)
 {
     if (r->module == SL_MODULE_LORA) return load_factor(l, r);
     const file_tensor *t = find(l, r->name);
+    if (r->w.blocks) return SL_OK; /* it stays where it is */
     if (t) return load_whole(l, r, t);
     bool splits = r->module != SL_MODULE_VIT || l->model->config.vit.gated_mlp;
     for (size_t i = 0; splits && i < sizeof split_names / sizeof *split_names; i++)

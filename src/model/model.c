@@ -18,6 +18,8 @@ sl_status sl_model_new(const sl_config *config, const sl_weight_plan *plan, bool
     m->vit_keep = m->decoder_keep = SL_KEEP_ALL;
     sl_status s = sl_config_check(config, err);
     if (s == SL_OK) s = sl_weights_build(config, &m->weights, err);
+    if (s == SL_OK && plan->blocks) s = sl_adopt(plan->blocks, &m->weights, &m->adopted, err);
+    m->plan.blocks = NULL; /* borrowed until here */
     if (s == SL_OK) {
         size_t bytes = sl_weights_bytes(&m->weights, &m->plan);
         s = dry ? sl_arena_init_dry(&m->arena, bytes, err) : sl_arena_init(&m->arena, bytes, err);
@@ -35,6 +37,7 @@ void sl_model_free(sl_model *m)
 {
     if (!m) return;
     sl_weights_free(&m->weights);
+    sl_adopted_free(&m->adopted);
     sl_arena_free(&m->arena);
     free(m);
 }

@@ -7,6 +7,7 @@
 #ifndef SL_MODEL_MODEL_H
 #define SL_MODEL_MODEL_H
 
+#include "model/adopt.h"
 #include "model/batch.h"
 #include "model/weights.h"
 #include "tensor/fn.h"
@@ -17,6 +18,7 @@ typedef struct sl_model {
     sl_weights weights;
     sl_weight_plan plan;
     struct sl_arena arena;          /* the weights */
+    sl_adopted adopted;             /* those that stay in their file */
     sl_keep vit_keep, decoder_keep; /* what blocks keep for backward; SL_KEEP_ALL unless changed */
 } sl_model;
 

@@ -257,7 +257,7 @@ static bool passes_gradient(const sl_weight_row *r, const sl_weight_plan *p)
 static struct row_memory plan_row(const sl_weight_row *r, const sl_weight_plan *p)
 {
     struct row_memory m = {.value_type = SL_F32, .packed_type = p->dt};
-    if (!is_present(r, p)) return m;
+    if (!is_present(r, p) || r->w.blocks) return m;
     size_t numel = (size_t)sl_weight_row_numel(r);
     bool trained = (p->trainable >> r->module) & 1;
     bool master = trained || ((p->masters >> r->module) & 1);

@@ -116,9 +116,11 @@ int64_t sl_weight_row_numel(const sl_weight_row *r);
 
 /* What memory the tensors need for a use of the model. */
 typedef struct sl_weight_plan {
-    const sl_ops *ops;  /* for packed sizes and packing */
-    sl_dtype dt;        /* SL_F32 or SL_BF16: type of packed matrices and of the embedding table */
-    bool int8;          /* inference only: decoder matrices packed as SL_I8, router and ViT excepted */
+    const sl_ops *ops; /* for packed sizes and packing */
+    sl_dtype dt;       /* SL_F32 or SL_BF16: type of packed matrices and of the embedding table */
+    bool int8;         /* inference only: decoder matrices packed as SL_I8, router and ViT excepted */
+    const char
+        *blocks; /* inference only: a GGUF file whose quantised matrices stay there, read as they are; NULL: none */
     unsigned trainable; /* mask of modules; 0: inference */
     unsigned masters;   /* mask of modules that keep f32 masters though they are frozen, so that they can be saved */
     unsigned modules;   /* mask of modules that exist at all; 0: all */

@@ -10,6 +10,22 @@
 
 #include "tensor/tensor.h"
 
+/* Some rows of a matrix, or of each of a stack of matrices, of one block type. */
+typedef struct sl_block_part {
+    sl_dtype type;
+    int64_t n;           /* rows */
+    const void *rows;    /* borrowed, of any alignment: usually a mapped file */
+    size_t group_stride; /* bytes from one matrix of a stack to the next */
+} sl_block_part;
+
+enum { SL_MAX_BLOCK_PARTS = 3 };
+
+/* A matrix (n, k), or a stack, that stays quantised: its parts stand one below the other. */
+typedef struct sl_block_matrix {
+    int n_parts;
+    sl_block_part parts[SL_MAX_BLOCK_PARTS];
+} sl_block_matrix;
+
 /* Decodes n numbers (whole blocks) of a block type from src, of any alignment, into out: exactly as the format says. */
 void sl_blocks_decode(sl_dtype type, const void *src, int64_t n, float *out);
 

@@ -121,6 +121,7 @@ static sl_gemm linear_product(const sl_tensor *x, const sl_weight *w, const sl_r
         .a_type = x->dtype,
         .b_packed = w->packed,
         .b_type = w->packed_type,
+        .b_blocks = w->blocks,
         .ldc = w->n,
     };
     if (routes) {
@@ -150,7 +151,10 @@ static sl_tensor *linear(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl
     g.act = how->act;
     g.pre_act = pre_act;
     g.residual = elements(how->residual);
-    SL_RUN(ctx, gemm, &g);
+    if (w->blocks)
+        SL_RUN(ctx, gemm_blocks, &g);
+    else
+        SL_RUN(ctx, gemm, &g);
     ctx->flops += product_flops(&g);
     if (!in_place) y->needs_grad = grad;
     struct linear_node *n = sl_tape_push(ctx, sizeof *n, grad, linear_backward);
@@ -405,7 +409,10 @@ sl_tensor *sl_fn_embed(sl_ctx *ctx, const sl_weight *table, int64_t rows, const 
     if (ctx->failed) return NULL;
     sl_tensor *y = sl_tensor_new(ctx, ctx->dt, rows, table->k);
     if (!y) return NULL;
-    SL_RUN(ctx, embed, ctx->dt, rows, table->k, ids, table->value, table->value_type, y->data);
+    if (table->blocks)
+        SL_RUN(ctx, embed_blocks, ctx->dt, rows, table->k, ids, table->blocks, y->data);
+    else
+        SL_RUN(ctx, embed, ctx->dt, rows, table->k, ids, table->value, table->value_type, y->data);
     y->needs_grad = wants_grad(ctx, NULL, table, NULL);
     struct embed_node *n = sl_tape_push(ctx, sizeof *n, y->needs_grad, embed_backward);
     if (n) n->y = y, n->table = table, n->ids = grad_ids;

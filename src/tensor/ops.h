@@ -61,7 +61,8 @@ typedef struct sl_gemm {
     int64_t ldb;
     sl_dtype b_type; /* with b_packed: the type it was packed as (SL_F32, SL_BF16 or SL_I8) */
     sl_layout b_layout;
-    const void *b_packed; /* from gemm_pack; of the whole (n, k) operand */
+    const void *b_packed;                   /* from gemm_pack; of the whole (n, k) operand */
+    const struct sl_block_matrix *b_blocks; /* gemm_blocks: takes the place of all of b (blocks.h) */
 
     void *c;
     int64_t ldc;
@@ -226,6 +227,17 @@ struct sl_ops {
     void (*gemm_pack)(const sl_ops *o, int64_t n, int64_t k, const void *b, int64_t ld, sl_dtype src_type,
                       sl_layout layout, void *dst, sl_dtype type);
 
+    /*
+     * The product with a quantised b: a SL_ROWS, k a multiple of 32, groups as above (no split_k), no accumulate. Each
+     * 256 numbers of a row of a are rounded to int8 with a scale of their own, absmax / 127; integer sums are exact,
+     * and the f32 steps behind them are the same, in the same order, at every level: so are the results, to the bit.
+     *
+     * Of run b (32 numbers) in stretch s (256), with b's numbers D q - M and the sums over a's integers x:
+     *     lane[b] += scale_s * (D * sum(q x) - M * sum(x)),    each step a fused multiply-add;
+     *     result = ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7)).
+     */
+    void (*gemm_blocks)(const sl_ops *o, const sl_gemm *g);
+
     /* --- attention ------------------------------------------------------------------------------------------ */
 
     void (*attention)(const sl_ops *o, const sl_attention *a);
@@ -300,6 +312,9 @@ struct sl_ops {
     void (*embed)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const int32_t *ids, const void *table,
                   sl_dtype table_type, void *y);
     /* d_table[ids[i]] += dy[i] for rows with ids[i] >= 0; repeated ids add in row order. */
+    /* The same from a quantised table. */
+    void (*embed_blocks)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const int32_t *ids,
+                         const struct sl_block_matrix *table, void *y);
     void (*embed_bwd)(const sl_ops *o, sl_dtype dt, int64_t rows, int64_t cols, const int32_t *ids, const void *dy,
                       float *d_table);
 

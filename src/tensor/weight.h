@@ -28,7 +28,9 @@ typedef struct sl_weight {
     size_t packed_stride; /* bytes between groups */
     size_t packed_t_stride;
     sl_dtype packed_type; /* SL_F32, SL_BF16, SL_I8 */
-    const sl_lora *lora;  /* borrowed; NULL: none */
+    /* Inference only: the matrix stays in these blocks, and neither value nor packed is there; else NULL. */
+    const struct sl_block_matrix *blocks;
+    const sl_lora *lora; /* borrowed; NULL: none */
 } sl_weight;
 
 #endif

@@ -14,14 +14,14 @@ static const size_t SCRATCH_PER_THREAD = (size_t)8 << 20;
 
 static const char *const level_names[SL_N_CPU_LEVELS] = {"ref", "avx2", "avx512", "amx"};
 
-static sl_fill_fn *const fills[SL_N_CPU_LEVELS][8] = {
+static sl_fill_fn *const fills[SL_N_CPU_LEVELS][10] = {
     [SL_CPU_REF] = {sl_gemm_fill_ref, sl_attention_fill_ref, sl_rows_fill_ref, sl_moves_fill_ref, sl_losses_fill_ref,
-                    sl_pool_fill_ref, sl_plain_fill_ref},
+                    sl_pool_fill_ref, sl_plain_fill_ref, sl_blocks_fill_ref},
 #if defined(__x86_64__)
     [SL_CPU_AVX2] = {sl_gemm_fill_avx2, sl_attention_fill_avx2, sl_rows_fill_avx2, sl_moves_fill_avx2,
-                     sl_losses_fill_avx2},
+                     sl_losses_fill_avx2, sl_blocks_fill_avx2},
     [SL_CPU_AVX512] = {sl_gemm_fill_avx512, sl_attention_fill_avx512, sl_rows_fill_avx512, sl_moves_fill_avx512,
-                       sl_losses_fill_avx512},
+                       sl_losses_fill_avx512, sl_blocks_fill_avx512},
     [SL_CPU_AMX] = {sl_gemm_fill_amx, sl_attention_fill_amx},
 #endif
 };

@@ -11,6 +11,9 @@ typedef void sl_fill_fn(sl_ops *o, const sl_cpu_features *f);
 /* Products: gemm, gemm_packed_size, gemm_pack. */
 sl_fill_fn sl_gemm_fill_ref, sl_gemm_fill_avx2, sl_gemm_fill_avx512, sl_gemm_fill_amx;
 
+/* gemm_blocks, embed_blocks. */
+sl_fill_fn sl_blocks_fill_ref, sl_blocks_fill_avx2, sl_blocks_fill_avx512;
+
 /* attention, attention_bwd, attention_paged. */
 sl_fill_fn sl_attention_fill_ref, sl_attention_fill_avx2, sl_attention_fill_avx512, sl_attention_fill_amx;
 

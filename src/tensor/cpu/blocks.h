@@ -1,0 +1,51 @@
+/*
+ * blocks.h: what the files of the quantised product share: rounded activations, and the interface between the driver
+ * (blocks_drive.c), which divides the work over threads, and the kernels of each level.
+ */
+#ifndef SL_TENSOR_CPU_BLOCKS_H
+#define SL_TENSOR_CPU_BLOCKS_H
+
+#include "tensor/blocks.h"
+#include "tensor/cpu/gemm.h"
+
+enum { BLOCKS_STRETCH = 256, BLOCKS_RUN = 32, BLOCKS_RUNS = 8, BLOCKS_ROWS = 4 };
+
+/* 256 rounded numbers of a row of a; those past its end are zero. */
+struct blocks_act {
+    int8_t q[BLOCKS_STRETCH];
+    int32_t sums[BLOCKS_RUNS];       /* of each 32 */
+    int16_t halves[2 * BLOCKS_RUNS]; /* of each 16 */
+    float scale;
+    float unused[15]; /* a multiple of a cache line */
+};
+
+/* Some rows of b times up to BLOCKS_ROWS rows of a. */
+struct blocks_call {
+    sl_dtype type;
+    const uint8_t *b;
+    size_t row_bytes;
+    int n;     /* rows of b, at most GEMM_PANEL */
+    int64_t k; /* a multiple of 32 */
+    const struct blocks_act *a;
+    int64_t a_stride; /* stretches between rows of a */
+    int m;
+    float *out; /* result (i, j) goes to out[i * GEMM_PANEL + j] */
+};
+
+/* How a level multiplies. */
+struct blocks_level {
+    /* Rounds k numbers of a row (SL_F32 or SL_BF16) into the stretches at out. */
+    void (*round)(const void *x, sl_dtype type, int64_t k, struct blocks_act *out);
+    void (*multiply)(const struct blocks_call *c);
+    void (*epilogue)(const struct gemm_tail *t, int rows); /* gemm_tail.run, on f32 sums */
+};
+
+/* Runs any product with a quantised right operand (blocks_drive.c). */
+void sl_blocks_run(const sl_ops *o, const sl_gemm *g, const struct blocks_level *level);
+
+/* Kernels that two levels share. */
+void sl_blocks_round_avx2(const void *x, sl_dtype type, int64_t k, struct blocks_act *out);
+void sl_blocks_multiply_avx2(const struct blocks_call *c);
+void sl_blocks_multiply_vnni(const struct blocks_call *c);
+
+#endif
