@@ -229,11 +229,11 @@ struct sl_ops {
 
     /*
      * The product with a quantised b: a SL_ROWS, k a multiple of 32, groups as above (no split_k), no accumulate. Each
-     * 256 numbers of a row of a are rounded to int8 with a scale of their own, absmax / 127; integer sums are exact,
+     * 32 numbers of a row of a are rounded to int8 with a scale of their own, absmax / 127; integer sums are exact,
      * and the f32 steps behind them are the same, in the same order, at every level: so are the results, to the bit.
      *
      * Of run b (32 numbers) in stretch s (256), with b's numbers D q - M and the sums over a's integers x:
-     *     lane[b] += scale_s * (D * sum(q x) - M * sum(x)),    each step a fused multiply-add;
+     *     lane[b] += scale_sb * (D * sum(q x) - M * sum(x)),    each step a fused multiply-add;
      *     result = ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7)).
      */
     void (*gemm_blocks)(const sl_ops *o, const sl_gemm *g);

@@ -38,19 +38,20 @@ static void convert(const char *in, const char *out, sl_dtype type, size_t part)
     assert_sl_ok(sl_convert(in, out, &o, &err), &err);
 }
 
-/* Logits of a few tokens, in f32, as an owned array of *n. */
-static float *logits_of(const char *path, size_t *n)
+/* Logits of a few tokens as an owned array of *n bytes; blocks: quantised matrices stay in the file. */
+static float *compute_logits(const char *path, sl_dtype dt, bool blocks, size_t *n)
 {
     static const int32_t tokens[] = {5, 17, 3, 60, 21}, cu[] = {0, 5}, first = 0;
     sl_error err;
     sl_model *m;
     sl_batch *b;
     sl_workspace w;
-    sl_weight_plan plan = {.ops = ops, .dt = SL_F32};
+    sl_weight_plan plan = {.ops = ops, .dt = dt, .blocks = blocks ? path : NULL};
     assert_sl_ok(sl_model_open(path, &plan, &m, &err), &err);
+    assert_int_equal(m->adopted.bytes > 0, blocks);
     sl_batch_spec spec = {.tokens = tokens, .n_seqs = 1, .cu_seqlens = cu, .first_position = &first};
     assert_sl_ok(sl_batch_new(&m->config, &spec, &b, &err), &err);
-    assert_sl_ok(sl_workspace_init(&w, ops, SL_F32, (size_t)1 << 30, &err), &err);
+    assert_sl_ok(sl_workspace_init(&w, ops, dt, (size_t)1 << 30, &err), &err);
     sl_tensor *t = sl_model_logits(&w.ctx, m, sl_decoder_forward(&w.ctx, m, b, NULL, NULL, NULL));
     assert_sl_ok(sl_ctx_status(&w.ctx, &err), &err);
     *n = sl_tensor_bytes(t);
@@ -61,6 +62,11 @@ static float *logits_of(const char *path, size_t *n)
     sl_batch_free(b);
     sl_model_free(m);
     return copy;
+}
+
+static float *logits_of(const char *path, size_t *n)
+{
+    return compute_logits(path, SL_F32, false, n);
 }
 
 static void expect_same_logits(const char *a, const char *b)
@@ -144,6 +150,29 @@ static void test_quantised_files_mean_the_numbers_of_their_blocks(void **state)
     }
 }
 
+static void test_matrices_that_stay_in_the_file_give_nearly_the_same(void **state)
+{
+    (void)state;
+    static const sl_dtype types[] = {SL_Q8_0, SL_Q4_K};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char gguf[256];
+        size_t n, m;
+        snprintf(gguf, sizeof gguf, "%s/stay-%s.gguf", test_temp_dir(), sl_dtype_name(types[i]));
+        convert(toy_model_dir(), gguf, types[i], 0);
+        float *want = logits_of(gguf, &n), *got = compute_logits(gguf, SL_F32, true, &m);
+        assert_int_equal(n, m);
+        double difference = 0, size = 0;
+        for (size_t k = 0; k < n / sizeof *got; k++) {
+            difference += ((double)got[k] - want[k]) * ((double)got[k] - want[k]);
+            size += (double)want[k] * want[k];
+        }
+        /* Activations are rounded to eight bits, weights are the same. */
+        if (!(difference < 4e-4 * size)) fail_msg("%s: %g of %g", sl_dtype_name(types[i]), difference, size);
+        free(want);
+        free(got);
+    }
+}
+
 static void test_a_large_model_is_cut_into_parts(void **state)
 {
     (void)state;
@@ -217,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_a_model_survives_the_way_there_and_back),
         cmocka_unit_test(test_bf16_is_the_same_in_both_formats),
         cmocka_unit_test(test_quantised_files_mean_the_numbers_of_their_blocks),
+        cmocka_unit_test(test_matrices_that_stay_in_the_file_give_nearly_the_same),
         cmocka_unit_test(test_a_large_model_is_cut_into_parts),
         cmocka_unit_test(test_what_cannot_be_converted_is_named),
         cmocka_unit_test(test_a_missing_or_misshapen_tensor_is_named),

@@ -143,9 +143,9 @@ static double entry(const struct problem *p, const float *b, int64_t i, double *
 {
     double sum = 0;
     *size = 0;
-    for (int64_t at = 0; at < p->g.k; at += 256) {
+    for (int64_t at = 0; at < p->g.k; at += 32) {
         const float *a = p->a + i * p->g.k + at;
-        int64_t n = p->g.k - at < 256 ? p->g.k - at : 256;
+        int64_t n = p->g.k - at < 32 ? p->g.k - at : 32;
         float most = 0;
         for (int64_t k = 0; k < n; k++) most = fmaxf(most, fabsf(a[k]));
         for (int64_t k = 0; k < n && most > 0; k++) {

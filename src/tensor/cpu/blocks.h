@@ -15,8 +15,7 @@ struct blocks_act {
     int8_t q[BLOCKS_STRETCH];
     int32_t sums[BLOCKS_RUNS];       /* of each 32 */
     int16_t halves[2 * BLOCKS_RUNS]; /* of each 16 */
-    float scale;
-    float unused[15]; /* a multiple of a cache line */
+    float scales[BLOCKS_RUNS];       /* of each 32: largest magnitude / 127 */
 };
 
 /* Some rows of b times up to BLOCKS_ROWS rows of a. */

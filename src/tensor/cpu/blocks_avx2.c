@@ -23,27 +23,27 @@ BLOCKS_INLINE __m256 get8(const void *x, sl_dtype type, int64_t i)
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
 
-/* Largest magnitude of n numbers from i on, n a multiple of 32. */
-BLOCKS_INLINE float largest(const void *x, sl_dtype type, int64_t i, int64_t n)
+/* Rounds the 32 numbers from i on into run b. */
+BLOCKS_INLINE void round_run(const void *x, sl_dtype type, int64_t i, struct blocks_act *out, int b)
 {
     const __m256 sign = _mm256_set1_ps(-0.0f);
-    __m256 most = _mm256_setzero_ps();
-    for (int64_t end = i + n; i < end; i += 8) most = _mm256_max_ps(most, _mm256_andnot_ps(sign, get8(x, type, i)));
-    float lanes[8], m = 0;
-    _mm256_storeu_ps(lanes, most);
-    for (int k = 0; k < 8; k++) m = lanes[k] > m ? lanes[k] : m;
-    return m;
-}
-
-/* Rounds 32 numbers into run b. */
-BLOCKS_INLINE void round_run(const void *x, sl_dtype type, int64_t i, float inverse, struct blocks_act *out, int b)
-{
-    const __m256 factor = _mm256_set1_ps(inverse);
-    __m256i v[4];
-    for (int k = 0; k < 4; k++) v[k] = _mm256_cvtps_epi32(_mm256_mul_ps(get8(x, type, i + 8 * k), factor));
-    __m256i low = _mm256_packs_epi32(v[0], v[1]), high = _mm256_packs_epi32(v[2], v[3]);
-    __m256i bytes =
-        _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    __m256 v[4], most = _mm256_setzero_ps();
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) {
+        v[k] = get8(x, type, i + 8 * k);
+        most = _mm256_max_ps(most, _mm256_andnot_ps(sign, v[k]));
+    }
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128(most), _mm256_extractf128_ps(most, 1));
+    m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+    m = _mm_max_ss(m, _mm_shuffle_ps(m, m, 1));
+    float largest = _mm_cvtss_f32(m);
+    const __m256 factor = _mm256_set1_ps(gemm_i8_inverse(largest));
+    __m256i q[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) q[k] = _mm256_cvtps_epi32(_mm256_mul_ps(v[k], factor));
+    __m256i low = _mm256_packs_epi32(q[0], q[1]), high = _mm256_packs_epi32(q[2], q[3]);
+    __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
     _mm256_storeu_si256((__m256i *)(out->q + 32 * b), bytes);
     /* Sums of 16, through unsigned bytes: q + 128. */
     __m256i sad = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
@@ -53,21 +53,19 @@ BLOCKS_INLINE void round_run(const void *x, sl_dtype type, int64_t i, float inve
     out->halves[2 * b] = (int16_t)first;
     out->halves[2 * b + 1] = (int16_t)second;
     out->sums[b] = first + second;
+    out->scales[b] = largest / 127.0f;
 }
 
 void sl_blocks_round_avx2(const void *x, sl_dtype type, int64_t k, struct blocks_act *out)
 {
     for (int64_t at = 0; at < k; at += BLOCKS_STRETCH, out++) {
         int64_t n = k - at < BLOCKS_STRETCH ? k - at : BLOCKS_STRETCH;
-        float most = type == SL_F32 ? largest(x, SL_F32, at, n) : largest(x, SL_BF16, at, n);
         if (n < BLOCKS_STRETCH) memset(out, 0, sizeof *out);
-        out->scale = most / 127.0f;
-        float inverse = gemm_i8_inverse(most);
         for (int b = 0; b < n / BLOCKS_RUN; b++) {
             if (type == SL_F32)
-                round_run(x, SL_F32, at + 32 * b, inverse, out, b);
+                round_run(x, SL_F32, at + 32 * b, out, b);
             else
-                round_run(x, SL_BF16, at + 32 * b, inverse, out, b);
+                round_run(x, SL_BF16, at + 32 * b, out, b);
         }
     }
 }

@@ -223,7 +223,7 @@ BLOCKS_INLINE __m256 blocks_add(const struct blocks_stretch *s, const struct blo
 {
     __m256 p = _mm256_mul_ps(s->scale, _mm256_cvtepi32_ps(blocks_dots(s, a, kind)));
     if (kind.has_min) p = _mm256_fnmadd_ps(s->min, _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)a->sums)), p);
-    return _mm256_fmadd_ps(p, _mm256_set1_ps(a->scale), lane);
+    return _mm256_fmadd_ps(p, _mm256_loadu_ps(a->scales), lane);
 }
 
 /* ((l0 + l4) + (l2 + l6)) + ((l1 + l5) + (l3 + l7)). */

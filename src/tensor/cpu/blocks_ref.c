@@ -61,7 +61,7 @@ static void read_q45_k(sl_dtype type, const uint8_t *p, struct stretch *s)
 
 static void read_q6_k(const uint8_t *p, struct stretch *s)
 {
-    for (int j = 0; j < 2 * BLOCKS_RUNS; j++) s->half_scale[j] = (int8_t)p[192 + j];
+    for (int j = 0; j < 2 * BLOCKS_RUNS; j++) s->half_scale[j] = (p[192 + j] ^ 128) - 128;
     for (int j = 0; j < BLOCKS_RUNS; j++) s->scale[j] = half_at(p + 208);
     for (int i = 0; i < BLOCKS_STRETCH; i++) {
         int half = i / 128, part = i % 128 / 32, l = i % 32;
@@ -75,8 +75,10 @@ static void read_iq4_xs(const uint8_t *p, struct stretch *s)
     for (int j = 0; j < BLOCKS_RUNS; j++) {
         int scale = (p[4 + j / 2] >> (j % 2 * 4) & 15) | ((p[2] | p[3] << 8) >> (2 * j) & 3) << 4;
         s->scale[j] = half_at(p) * (float)(scale - 32);
-        for (int i = 0; i < BLOCKS_RUN; i++)
-            s->q[j * BLOCKS_RUN + i] = sl_iq4_levels[p[8 + 16 * j + i % 16] >> (i / 16 * 4) & 15];
+        for (int i = 0; i < BLOCKS_RUN; i++) {
+            int8_t level = sl_iq4_levels[p[8 + 16 * j + i % 16] >> (i / 16 * 4) & 15];
+            s->q[j * BLOCKS_RUN + i] = level;
+        }
     }
 }
 
@@ -98,7 +100,7 @@ static void read_stretch(sl_dtype type, const uint8_t *row, int64_t k, int64_t a
     }
 }
 
-/* lane[b] += scale * (D * sum(q x) - M * sum(x)). */
+/* lane[b] += scale[b] * (D * sum(q x) - M * sum(x)). */
 static void add_stretch(const struct stretch *s, const struct blocks_act *a, float *lane)
 {
     for (int b = 0; b < BLOCKS_RUNS; b++) {
@@ -107,7 +109,7 @@ static void add_stretch(const struct stretch *s, const struct blocks_act *a, flo
             sum += s->half_scale[2 * b + i / 16] * s->q[b * BLOCKS_RUN + i] * a->q[b * BLOCKS_RUN + i];
         float p = s->scale[b] * (float)sum;
         if (s->has_min) p = fmaf(-s->min[b], (float)a->sums[b], p);
-        lane[b] = fmaf(p, a->scale, lane[b]);
+        lane[b] = fmaf(p, a->scales[b], lane[b]);
     }
 }
 
@@ -129,16 +131,20 @@ static void multiply(const struct blocks_call *c)
 
 static void round_row(const void *x, sl_dtype type, int64_t k, struct blocks_act *out)
 {
-    for (int64_t at = 0; at < k; at += BLOCKS_STRETCH, out++) {
-        int64_t n = k - at < BLOCKS_STRETCH ? k - at : BLOCKS_STRETCH;
+    memset(out, 0, (size_t)((k + BLOCKS_STRETCH - 1) / BLOCKS_STRETCH) * sizeof *out);
+    for (int64_t at = 0; at < k; at += BLOCKS_RUN) {
+        struct blocks_act *a = &out[at / BLOCKS_STRETCH];
+        int64_t run = at % BLOCKS_STRETCH / BLOCKS_RUN;
         float most = 0;
-        for (int64_t i = 0; i < n; i++) most = fmaxf(most, fabsf(scalar_get(x, type, at + i)));
+        for (int64_t i = 0; i < BLOCKS_RUN; i++) most = fmaxf(most, fabsf(scalar_get(x, type, at + i)));
         float inverse = gemm_i8_inverse(most);
-        *out = (struct blocks_act){.scale = most / 127.0f};
-        for (int64_t i = 0; i < n; i++) {
-            out->q[i] = (int8_t)rintf(scalar_get(x, type, at + i) * inverse);
-            out->sums[i / BLOCKS_RUN] += out->q[i];
-            out->halves[i / 16] = (int16_t)(out->halves[i / 16] + out->q[i]);
+        a->scales[run] = most / 127.0f;
+        for (int64_t i = 0; i < BLOCKS_RUN; i++) {
+            int q = (int)rintf(scalar_get(x, type, at + i) * inverse);
+            int64_t half = 2 * run + i / 16;
+            a->q[run * BLOCKS_RUN + i] = (int8_t)q;
+            a->sums[run] += q;
+            a->halves[half] = (int16_t)(a->halves[half] + q);
         }
     }
 }
