@@ -128,7 +128,11 @@ void sl_sampler_measure(sl_sampler_work *w, const float *logits, int32_t id, int
     out->logprob = -loss;
     if (top > SL_MAX_TOP_LOGPROBS) top = SL_MAX_TOP_LOGPROBS;
     for (int i = 0; i < w->vocab && top; i++) note_top(out, top, i, logits[i]);
-    for (int i = 0; i < out->n_top; i++) out->top[i].logprob += out->logprob - logits[id];
+    for (int i = 0; i < out->n_top; i++) {
+        sl_token_logprob *t = &out->top[i];
+        t->logprob =
+            t->id == id ? out->logprob : t->logprob + out->logprob - logits[id]; /* exactly its own, unrounded */
+    }
 }
 
 /* --- choosing --------------------------------------------------------------------------------------------------- */

@@ -76,12 +76,13 @@ static const char sheet[] =
     "var(--l);border-radius:var(--r);"
     "box-shadow:0 4px 14px rgba(0,0,0,.25);color:var(--i)}.menu div{padding:6px 16px}.rel{position:relative}"
     "input[type=range]{accent-color:var(--a);width:220px;max-width:60vw}input[type=checkbox]{accent-color:var(--a)}"
-    "#toast{display:none;position:fixed;left:50%;bottom:18px;transform:translateX(-50%);background:#222;color:#fff;"
+    "#toast{display:none;position:fixed;left:0;right:0;bottom:18px;margin:0 "
+    "auto;width:fit-content;background:#222;color:#fff;"
     "padding:9px 18px;border-radius:var(--r);z-index:9;pointer-events:none;max-width:90vw}"
     "#n{background:var(--a);color:var(--o);border-radius:99px;padding:1px 8px;font-size:.85em}"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:5px 8px;border-bottom:1px solid var(--l)}"
     ".shade{position:fixed;inset:0;background:rgba(0,0,0,.45);z-index:7}"
-    ".dialog{position:fixed;left:50%;top:42%;transform:translate(-50%,-50%);z-index:8;width:min(420px,88vw);"
+    ".dialog{position:fixed;inset:0 0 16% 0;margin:auto;height:fit-content;z-index:8;width:min(420px,88vw);"
     "background:var(--c);border-radius:var(--r);padding:18px;border:1px solid var(--l)}";
 
 void sl_page_style(struct sl_page *p)
