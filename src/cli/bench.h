@@ -24,6 +24,8 @@ struct sl_bench {
     const sl_ops *ops;
     void (*emit)(void *arg, const struct sl_bench_row *row);
     void *arg;
+    int sequences; /* of a training step */
+    bool f32;      /* the training step in f32, instead of bf16 */
 };
 
 enum { SL_BENCH_REPEATS = 5, SL_BENCH_MOST = 32 };

@@ -225,7 +225,8 @@ sl_status sl_bench_decode(const struct sl_bench *b, sl_error *err)
 
 sl_status sl_bench_train(const struct sl_bench *b, sl_error *err)
 {
-    enum { SEQUENCES = 8, TOKENS = 2048, PICTURES = 2 };
+    enum { TOKENS = 2048, PICTURES = 2 };
+    sl_dtype dt = b->f32 ? SL_F32 : SL_BF16;
     sl_config c;
     sl_trainer_options o;
     sl_trainer *t = NULL;
@@ -233,12 +234,13 @@ sl_status sl_bench_train(const struct sl_bench *b, sl_error *err)
     float *patches = NULL;
     struct sl_bench_series series = {0};
     sl_trainer_defaults(&o);
+    o.dt = dt;
     sl_status s = sl_config_named("mini", &c, err);
     if (s == SL_OK) s = sl_trainer_new(&c, b->ops, &o, 1, false, &t, err);
-    if (s == SL_OK) s = sl_batch_plan(&c, SEQUENCES, TOKENS, PICTURES, (sl_grid){32, 32}, true, &batch, err);
+    if (s == SL_OK) s = sl_batch_plan(&c, b->sequences, TOKENS, PICTURES, (sl_grid){32, 32}, true, &batch, err);
     if (s == SL_OK) s = random_patches(batch, &c, &patches, err);
     while (s == SL_OK && sl_bench_more(&series, SL_BENCH_REPEATS)) {
-        double loss, flops = 0, limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
+        double loss, flops = 0, limit = sl_cpu_limit_flops(b->ops, dt), start = sl_clock_seconds();
         s = sl_trainer_accumulate(t, batch, &loss, NULL, err);
         flops = t->flops + t->backward_flops;
         if (s == SL_OK) s = sl_trainer_update(t, 1e-4f, NULL, err);
@@ -246,8 +248,8 @@ sl_status sl_bench_train(const struct sl_bench *b, sl_error *err)
         sl_bench_add(&series, flops / seconds / 1e9, limit / 1e9);
     }
     if (s == SL_OK) {
-        struct sl_bench_row row = {.bench = "train", .dtype = "bf16", .unit = "GFLOP/s"};
-        snprintf(row.shape, sizeof row.shape, "mini, %d x %d tokens, %d pictures each", SEQUENCES, TOKENS, PICTURES);
+        struct sl_bench_row row = {.bench = "train", .dtype = b->f32 ? "f32" : "bf16", .unit = "GFLOP/s"};
+        snprintf(row.shape, sizeof row.shape, "mini, %d x %d tokens, %d pictures each", b->sequences, TOKENS, PICTURES);
         sl_bench_finish(b, &series, row);
     }
     sl_batch_free(batch);

@@ -48,7 +48,17 @@ static int find_bench(const char *name)
 int sl_cmd_bench(int argc, char **argv)
 {
     int64_t threads = 0;
-    bool json = false;
+    bool json = false, f32 = false;
+    int64_t sequences = 8;
+    const struct sl_cli_option options[] = {
+        {.name = "sequences",
+         .arg = "N",
+         .help = "of a training step: fewer need less time and memory",
+         .min = 1,
+         .max = 64,
+         .integer = &sequences},
+        {.name = "f32", .help = "train in f32 instead of bf16", .flag = &f32},
+    };
     const struct sl_cli_spec spec = {
         .name = "bench",
         .args = "[gemm|ops|vision|prefill|decode|train|loader|synth|serve]...",
@@ -58,8 +68,11 @@ int sl_cmd_bench(int argc, char **argv)
             "beside\n"
             "the rate that is asked of it. Without a name, all of them run,\n"
             "which takes two to three minutes and 20 GB of memory.",
-        .example = "seedling bench gemm\nseedling bench vision decode --json --threads 1",
+        .example = "seedling bench gemm\nseedling bench vision decode --json --threads 1\nseedling bench train "
+                   "--sequences 1 --f32",
         .max_args = 16,
+        .options = options,
+        .n_options = SL_CLI_COUNT(options),
         .threads = &threads,
         .json = &json,
     };
@@ -74,7 +87,7 @@ int sl_cmd_bench(int argc, char **argv)
     sl_error err = {0};
     sl_ops *ops = NULL;
     if (sl_cpu_ops_default((int)threads, &ops, &err) != SL_OK) return sl_cli_failed("bench", "%s", err.message);
-    struct sl_bench b = {.ops = ops, .emit = json ? print_json : print_row};
+    struct sl_bench b = {.ops = ops, .emit = json ? print_json : print_row, .sequences = (int)sequences, .f32 = f32};
     if (!json) printf("seedling %s, kernels %s, %d threads\n", sl_version(), ops->name, ops->n_threads);
     int n = args.n ? args.n : SL_CLI_COUNT(benches);
     sl_status s = SL_OK;

@@ -116,11 +116,15 @@ static void read_trainable(struct sl_json_object *o, sl_train_recipe *r)
 /* An adapter: then it alone is trained, unless the recipe names more, and the router's bias stays as it is. */
 static void read_lora(struct sl_json_object *o, sl_train_recipe *r)
 {
-    if (o->status || !sl_json_has(o, "lora")) return;
-    if (sl_lora_parse(json_object_get(o->value, "lora"), &r->lora, o->err)) {
-        o->status = sl_fail_context(o->err, SL_ERR_FORMAT, "lora");
-        return;
-    }
+    struct sl_json_object lora;
+    if (!open_section(o, "lora", &lora)) return;
+    read_bool(&lora, "merge", &r->lora_merge);
+    close_section(o, &lora);
+    json_t *rest = o->status ? NULL : json_copy((json_t *)(uintptr_t)lora.value); /* the adapter's own keys */
+    json_object_del(rest, "merge");
+    if (!o->status && sl_lora_parse(rest, &r->lora, o->err)) o->status = sl_fail_context(o->err, SL_ERR_FORMAT, "lora");
+    json_decref(rest);
+    if (o->status) return;
     unsigned modules = r->objective->modules;
     if ((modules && !(modules >> SL_MODULE_DECODER & 1)) || !r->init_model || r->init_vit || r->init_decoder)
         sl_json_fail(o, "lora", "needs a stage of the whole model, and init.model alone to adapt");

@@ -22,6 +22,7 @@ typedef struct sl_train_recipe {
     const char *init_model, *init_vit, *init_decoder;
     bool init_optimizer; /* carry AdamW's moments over from init_model, a run's folder */
     sl_lora_config lora; /* rank 0: none; its base is init_model */
+    bool lora_merge;     /* the run leaves a whole model with the adapter's change in it */
     uint64_t seed;
     sl_trainer_options trainer;
     bool f32;

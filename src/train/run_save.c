@@ -111,14 +111,36 @@ sl_status sl_run_go_back(sl_run_state *r, sl_error *err)
     return s;
 }
 
-sl_status sl_run_export(sl_run_state *r, sl_error *err)
+/* Writes to dir the base of the adapter in from with the adapter's change added. */
+static sl_status save_merged(const sl_run_state *r, const char *from, const char *dir, sl_error *err)
 {
-    if (r->o.comm->rank != 0) return SL_OK;
-    char *dir = sl_path_join(r->o.out, "model"), *tokenizer = dir ? sl_path_join(dir, "tokenizer.json") : NULL;
+    sl_model *merged = NULL;
+    sl_weight_plan plan = {.ops = r->o.ops, .dt = SL_F32, .masters = ~0u};
+    sl_status s = sl_model_open(from, &plan, &merged, err);
+    if (!s) s = sl_model_save(merged, dir, SL_BF16, 0, err);
+    sl_model_free(merged);
+    return s;
+}
+
+/* Writes the model, or the adapter, with its tokenizer to RUN/name; merged: the model that the adapter makes. */
+static sl_status export_to(const sl_run_state *r, const char *name, const char *merged, sl_error *err)
+{
+    char *dir = sl_path_join(r->o.out, name), *tokenizer = dir ? sl_path_join(dir, "tokenizer.json") : NULL;
     sl_status s = tokenizer ? sl_dir_make(dir, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-    if (!s) s = sl_model_save(r->trainer->model, dir, SL_BF16, 0, err);
+    if (!s) s = merged ? save_merged(r, merged, dir, err) : sl_model_save(r->trainer->model, dir, SL_BF16, 0, err);
     if (!s) s = sl_tokenizer_save(r->tokenizer, tokenizer, err);
     free(dir);
     free(tokenizer);
+    return s;
+}
+
+sl_status sl_run_export(sl_run_state *r, sl_error *err)
+{
+    if (r->o.comm->rank != 0) return SL_OK;
+    if (!r->recipe->lora_merge) return export_to(r, "model", NULL, err);
+    char *adapter = sl_path_join(r->o.out, "adapter");
+    sl_status s = adapter ? export_to(r, "adapter", NULL, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+    if (!s) s = export_to(r, "model", adapter, err);
+    free(adapter);
     return s;
 }

@@ -62,10 +62,12 @@ static inline void test_write_pictures(const char *folder, int n)
     sl_buf_release(&rows);
 }
 
-/* Writes n questions about colours into a folder under the temporary one; captions: "a red picture" without question.
+/* Writes n questions about colours into a folder under the temporary one, answered with words (4); NULL: captions,
+ * "a red picture", without question.
  */
-static inline void test_write_colours(const char *folder, int n, bool captions)
+static inline void test_write_answers(const char *folder, int n, const char *const *words)
 {
+    bool captions = !words;
     struct sl_rng rng;
     struct sl_buf rows = SL_BUF_INIT(1 << 24);
     char name[64];
@@ -86,7 +88,61 @@ static inline void test_write_colours(const char *folder, int n, bool captions)
                         "{\"domain\":\"colours\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\","
                         "\"image\":\"%d.png\"},{\"type\":\"text\",\"text\":\"Which colour?\"}]},{\"role\":"
                         "\"assistant\",\"content\":\"%s\"}]}\n",
-                        i, test_colours[c]);
+                        i, words[c]);
+    }
+    snprintf(name, sizeof name, "%s/rows.jsonl", folder);
+    test_write_file(test_temp_path(name), rows.data, rows.len);
+    sl_buf_release(&rows);
+}
+
+static inline void test_write_colours(const char *folder, int n, bool captions)
+{
+    test_write_answers(folder, n, captions ? NULL : test_colours);
+}
+
+/* Writes a third of a second of a tone, 16 bits at 16 kHz. */
+static inline void test_write_tone(const char *path, int hertz)
+{
+    enum { N = 5333 };
+    /* RIFF, WAVE, fmt: PCM, one channel, 16,000 a second, 32,000 bytes a second, 2 bytes a sample, 16 bits; data. */
+    static const char head[] =
+        "RIFF\xce\x29\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0data\xaa\x29\0\0";
+    _Static_assert(sizeof head == 45 && 2 * N == 0x29aa, "lengths in the header");
+    uint8_t wav[44 + 2 * N];
+    memcpy(wav, head, 44);
+    for (int i = 0; i < N; i++) {
+        int x = (int)lround(9000 * sin(6.283185307 * hertz * i / 16000));
+        wav[44 + 2 * i] = (uint8_t)(x & 255);
+        wav[45 + 2 * i] = (uint8_t)(x >> 8 & 255);
+    }
+    test_write_file(path, wav, sizeof wav);
+}
+
+/*
+ * Writes n rows for vit-omni: in turn two frames, a tone, and both, with a caption. Colour says the frames, pitch the
+ * tone.
+ */
+static inline void test_write_tuples(const char *folder, int n)
+{
+    struct sl_rng rng;
+    struct sl_buf rows = SL_BUF_INIT(1 << 24);
+    char name[64];
+    sl_error err;
+    sl_rng_init(&rng, (uint64_t)n, 9);
+    assert_sl_ok(sl_dir_make(test_temp_path(folder), &err), &err);
+    for (int i = 0; i < n; i++) {
+        int c = (int)sl_rng_below(&rng, 4);
+        bool seen = i % 3 != 1, heard = i % 3 != 0;
+        for (int k = 0; k < 2; k++) {
+            snprintf(name, sizeof name, "%s/%d-%d.png", folder, i, k);
+            test_write_colour(test_temp_path(name), c, &rng);
+        }
+        snprintf(name, sizeof name, "%s/%d.wav", folder, i);
+        test_write_tone(test_temp_path(name), 300 * (1 << c) + (int)sl_rng_below(&rng, 40));
+        sl_buf_addf(&rows, "{\"messages\":[{\"role\":\"user\",\"content\":[");
+        if (seen) sl_buf_addf(&rows, "{\"type\":\"video\",\"video\":[\"%d-0.png\",\"%d-1.png\"]}", i, i);
+        if (heard) sl_buf_addf(&rows, "%s{\"type\":\"audio\",\"audio\":\"%d.wav\"}", seen ? "," : "", i);
+        sl_buf_addf(&rows, "]},{\"role\":\"assistant\",\"content\":\"all %s\"}]}\n", test_colours[c]);
     }
     snprintf(name, sizeof name, "%s/rows.jsonl", folder);
     test_write_file(test_temp_path(name), rows.data, rows.len);
