@@ -16,9 +16,9 @@ static const char *const programs[] = {
     "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", NULL};
 
 /* What a browser would show or fetch of its own accord. */
-#define UNWANTED_FEATURES                                                                                              \
-    "AutofillServerCommunication,MediaRouter,OptimizationHints,PaintHolding,Translate,WebUIOmniboxAimPopup,"           \
-    "WebUIOmniboxPopup"
+static const char unwanted[] =
+    "--disable-features=AutofillServerCommunication,MediaRouter,OptimizationHints,PaintHolding,Translate,"
+    "WebUIOmniboxAimPopup,WebUIOmniboxPopup";
 
 /*
  * No window, no network of its own accord, nothing that differs from start to start, and letters that look the same on
@@ -40,7 +40,7 @@ static const char *const flags[] = {
     "--disable-default-apps",
     "--disable-domain-reliability",
     "--disable-extensions",
-    "--disable-features=" UNWANTED_FEATURES,
+    unwanted,
     "--disable-frame-rate-limit",
     "--disable-gpu",
     "--disable-gpu-vsync",

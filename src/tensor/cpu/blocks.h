@@ -43,7 +43,6 @@ struct blocks_level {
 void sl_blocks_run(const sl_ops *o, const sl_gemm *g, const struct blocks_level *level);
 
 /* Kernels that two levels share. */
-void sl_blocks_round_avx2(const void *x, sl_dtype type, int64_t k, struct blocks_act *out);
 void sl_blocks_multiply_avx2(const struct blocks_call *c);
 void sl_blocks_multiply_vnni(const struct blocks_call *c);
 

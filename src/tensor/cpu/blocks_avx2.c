@@ -56,7 +56,7 @@ BLOCKS_INLINE void round_run(const void *x, sl_dtype type, int64_t i, struct blo
     out->scales[b] = largest / 127.0f;
 }
 
-void sl_blocks_round_avx2(const void *x, sl_dtype type, int64_t k, struct blocks_act *out)
+static void round_row(const void *x, sl_dtype type, int64_t k, struct blocks_act *out)
 {
     for (int64_t at = 0; at < k; at += BLOCKS_STRETCH, out++) {
         int64_t n = k - at < BLOCKS_STRETCH ? k - at : BLOCKS_STRETCH;
@@ -73,14 +73,14 @@ void sl_blocks_round_avx2(const void *x, sl_dtype type, int64_t k, struct blocks
 static void gemm_blocks_avx2(const sl_ops *o, const sl_gemm *g)
 {
     static const struct blocks_level level = {
-        .round = sl_blocks_round_avx2, .multiply = sl_blocks_multiply_avx2, .epilogue = sl_gemm_epilogue_avx2};
+        .round = round_row, .multiply = sl_blocks_multiply_avx2, .epilogue = sl_gemm_epilogue_avx2};
     sl_blocks_run(o, g, &level);
 }
 
 static void gemm_blocks_vnni(const sl_ops *o, const sl_gemm *g)
 {
     static const struct blocks_level level = {
-        .round = sl_blocks_round_avx2, .multiply = sl_blocks_multiply_vnni, .epilogue = sl_gemm_epilogue_avx512};
+        .round = round_row, .multiply = sl_blocks_multiply_vnni, .epilogue = sl_gemm_epilogue_avx512};
     sl_blocks_run(o, g, &level);
 }
 

@@ -76,8 +76,8 @@ static void read_iq4_xs(const uint8_t *p, struct stretch *s)
         int scale = (p[4 + j / 2] >> (j % 2 * 4) & 15) | ((p[2] | p[3] << 8) >> (2 * j) & 3) << 4;
         s->scale[j] = half_at(p) * (float)(scale - 32);
         for (int i = 0; i < BLOCKS_RUN; i++) {
-            int8_t level = sl_iq4_levels[p[8 + 16 * j + i % 16] >> (i / 16 * 4) & 15];
-            s->q[j * BLOCKS_RUN + i] = level;
+            int nibble = p[8 + 16 * j + i % 16] >> (i / 16 * 4) & 15;
+            s->q[j * BLOCKS_RUN + i] = (int)sl_iq4_levels[nibble];
         }
     }
 }
