@@ -150,43 +150,74 @@ static sl_status show_both(struct sl_puzzle *p, const struct sl_scene *first, co
     return status;
 }
 
-/*
- * Looks at the files themselves: what differs clearly, as they are decoded, must lie in the boxes of the truth, and
- * reach near all sides of each. Around what changed JPEG changes the rest of its blocks.
- */
+/* Box i of a truth in pixels of a picture, `by` larger on every side, inside the picture. */
+static void box_in_pixels(const json_t *boxes, size_t i, const struct sl_picture *p, int by, int box[4])
+{
+    for (size_t k = 0; k < 4; k++) {
+        const int side = k % 2 ? p->height : p->width;
+        const double at = json_number_value(json_array_get(json_array_get(boxes, i), k));
+        box[k] = (int)lround(sl_coordinate_to_pixel(at, side)) + (k < 2 ? -by : by);
+        box[k] = box[k] < 0 ? 0 : box[k] > side ? side : box[k];
+    }
+}
+
+/* Makes the pixels of a box in picture b those of a. */
+static void explain(const struct sl_picture *a, struct sl_picture *b, const int box[4])
+{
+    for (int y = box[1]; y < box[3] && box[2] > box[0]; y++) {
+        size_t at = 3 * ((size_t)y * (size_t)a->width + (size_t)box[0]);
+        memcpy(b->rgb + at, a->rgb + at, 3 * (size_t)(box[2] - box[0]));
+    }
+}
+
+enum { FAINT = 18, NEAR = 4, BLOCK = 16 }; /* by how much JPEG changes the rest of a block, and how far it reaches */
+
+/* Box i must be where the pictures differ, the other boxes explained; scratch is a picture of the same size. */
+static sl_status check_difference(const json_t *boxes, size_t i, const struct sl_picture p[2],
+                                  struct sl_picture *scratch, sl_error *err)
+{
+    int box[4], seen[4], other[4];
+    memcpy(scratch->rgb, p[1].rgb, 3 * (size_t)scratch->width * (size_t)scratch->height);
+    for (size_t k = 0; k < json_array_size(boxes); k++) {
+        box_in_pixels(boxes, k, scratch, NEAR, other);
+        if (k != i) explain(&p[0], scratch, other);
+    }
+    box_in_pixels(boxes, i, scratch, 0, box);
+    box_in_pixels(boxes, i, scratch, NEAR + BLOCK, seen);
+    bool any = tighten(&p[0], scratch, FAINT, seen);
+    for (int k = 0; k < 4; k++)
+        if (!any || abs(seen[k] - box[k]) > NEAR + (box[2 + k % 2] - box[k % 2]) / 6)
+            return sl_fail(err, SL_ERR_FORMAT, "difference %zu is seen at %d %d %d %d and its box is %d %d %d %d", i,
+                           seen[0], seen[1], seen[2], seen[3], box[0], box[1], box[2], box[3]);
+    return SL_OK;
+}
+
+/* What differs clearly must lie in the boxes of the truth; p[1] becomes p[0] in them and in the blocks around them. */
+static sl_status check_rest(const json_t *boxes, struct sl_picture p[2], sl_error *err)
+{
+    enum { CLEAR = 8 };
+    int box[4], rest[4] = {0, 0, p[0].width, p[0].height};
+    for (size_t i = 0; i < json_array_size(boxes); i++) {
+        box_in_pixels(boxes, i, &p[0], BLOCK, box);
+        explain(&p[0], &p[1], box);
+    }
+    if (!tighten(&p[0], &p[1], CLEAR, rest)) return SL_OK;
+    return sl_fail(err, SL_ERR_FORMAT, "a difference at %d %d is in no box", rest[0], rest[1]);
+}
+
+/* Looks at the files themselves, as they are decoded. */
 sl_status sl_puzzle_validate_spot(const struct sl_synth_sample *s, sl_error *err)
 {
-    enum { CLEAR = 8, FAINT = 18, NEAR = 4, BLOCK = 16 };
-    struct sl_picture p[2] = {{0}, {0}};
+    struct sl_picture p[3] = {{0}, {0}, {0}};
     const json_t *boxes = json_object_get(s->truth, "answer");
     sl_status status = s->n_media == 2 ? SL_OK : sl_fail(err, SL_ERR_FORMAT, "there are %d pictures", s->n_media);
-    for (int i = 0; i < 2 && !status; i++)
-        status = sl_picture_decode(&p[i], s->media[i].bytes.data, s->media[i].bytes.len, SL_PICTURE_MAX_PIXELS, err);
-    for (size_t i = 0; i < json_array_size(boxes) && !status; i++) {
-        int box[4], seen[4];
-        for (size_t k = 0; k < 4; k++) {
-            int side = k % 2 ? p[0].height : p[0].width;
-            box[k] = (int)lround(
-                sl_coordinate_to_pixel(json_number_value(json_array_get(json_array_get(boxes, i), k)), side));
-            seen[k] = k < 2 ? box[k] - NEAR : box[k] + NEAR;
-            seen[k] = seen[k] < 0 ? 0 : seen[k] > side ? side : seen[k];
-        }
-        bool any = tighten(&p[0], &p[1], FAINT, seen);
-        for (int k = 0; k < 4 && !status; k++)
-            if (!any || abs(seen[k] - box[k]) > 3 + (box[2 + k % 2] - box[k % 2]) / 6)
-                status = sl_fail(err, SL_ERR_FORMAT, "difference %zu is seen at %d %d %d %d and its box is %d %d %d %d",
-                                 i, seen[0], seen[1], seen[2], seen[3], box[0], box[1], box[2], box[3]);
-        for (int y = box[1] - BLOCK; y < box[3] + BLOCK; y++) /* what is explained is made equal */
-            for (int x = box[0] - BLOCK; x < box[2] + BLOCK; x++)
-                if (x >= 0 && y >= 0 && x < p[0].width && y < p[0].height)
-                    memcpy(p[1].rgb + 3 * ((size_t)y * (size_t)p[0].width + (size_t)x),
-                           p[0].rgb + 3 * ((size_t)y * (size_t)p[0].width + (size_t)x), 3);
+    for (int i = 0; i < 3 && !status; i++) {
+        const struct sl_buf *file = &s->media[i % 2].bytes; /* the third is scratch */
+        status = sl_picture_decode(&p[i], file->data, file->len, SL_PICTURE_MAX_PIXELS, err);
     }
-    int rest[4] = {0, 0, p[0].width, p[0].height};
-    if (!status && tighten(&p[0], &p[1], CLEAR, rest))
-        status = sl_fail(err, SL_ERR_FORMAT, "a difference at %d %d is in no box", rest[0], rest[1]);
-    sl_picture_free(&p[0]);
-    sl_picture_free(&p[1]);
+    for (size_t i = 0; i < json_array_size(boxes) && !status; i++) status = check_difference(boxes, i, p, &p[2], err);
+    if (!status) status = check_rest(boxes, p, err);
+    for (int i = 0; i < 3; i++) sl_picture_free(&p[i]);
     return status;
 }
 

@@ -250,6 +250,13 @@ static void any_correction_of_a_program_counts_and_a_cheat_does_not(void **unuse
     json_decref(truth);
 }
 
+/* Extent of the first box of a truth along the axis of its coordinate k. */
+static double extent_of_box(const json_t *truth, size_t k)
+{
+    const json_t *box = json_array_get(json_object_get(truth, "answer"), 0);
+    return json_number_value(json_array_get(box, 2 + k % 2)) - json_number_value(json_array_get(box, k % 2));
+}
+
 /* Moves a coordinate of the first box of a truth. */
 static void move_box(json_t *truth, size_t k, double by)
 {
@@ -269,7 +276,7 @@ static void boxes_of_differences_lie_on_the_pixels_that_differ(void **unused)
         make(state, seed, task, (int)seed % 4, &s);
         assert_sl_ok(sl_family_puzzles.validate(state, &r, &s, &err), &err);
         size_t k = seed % 4;
-        double by = k < 2 ? 40 : -40; /* one side into the difference */
+        double half = extent_of_box(s.truth, k) / 2, by = k < 2 ? half : -half; /* one side into the difference */
         move_box(s.truth, k, by);
         assert_int_equal(sl_family_puzzles.validate(state, &r, &s, &err), SL_ERR_FORMAT);
         move_box(s.truth, k, -by);
