@@ -47,10 +47,12 @@ static sl_status make_samples(const struct sl_recipe *r, const struct sheet_opti
                               struct sl_recipe_sample *samples, sl_error *err)
 {
     const struct sl_recipe_family *f = &r->families[0];
+    const int share = f->family->share ? f->family->share : 1; /* one of those that are about the same thing */
     sl_status status = SL_OK;
     for (int i = 0; i < (int)o->n && !status; i++) {
         struct sl_recipe one = *r; /* shares what it owns */
-        const struct sl_recipe_place at = {.split = o->held_out ? SL_SYNTH_HELD_OUT : SL_SYNTH_TRAIN, .number = i};
+        const struct sl_recipe_place at = {.split = o->held_out ? SL_SYNTH_HELD_OUT : SL_SYNTH_TRAIN,
+                                           .number = i * share};
         if (!o->task)
             for (int t = 0; t < f->family->n_tasks; t++) one.families[0].task_weights[t] = t == i % f->family->n_tasks;
         status = sl_recipe_make(&one, &at, state, &samples[i], err);

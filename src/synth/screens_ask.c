@@ -249,8 +249,8 @@ static sl_status ask_count(struct sl_screen_scene *s, struct sl_synth_sample *ou
     if (cut) return none_fits(err);
     sl_status status = sl_scene_picture(s, out, err);
     if (status) return status;
-    sl_synth_user(out, "How many %ss are on the screen? Answer with a number.",
-                  kind == SL_CONTROL_ICON ? "icon button" : "button with text, links aside,");
+    sl_synth_user(out, "How many %s are on the screen? Answer with a number.",
+                  kind == SL_CONTROL_ICON ? "icon buttons" : "buttons with text, links aside,");
     sl_synth_answer(out, "%d", n);
     sl_synth_truth(out, "checker", json_string("count"));
     sl_synth_truth(out, "answer", json_integer(n));
