@@ -76,7 +76,8 @@ static sl_status check_shapes(const json_t *truth, sl_error *err)
     return SL_OK;
 }
 
-static sl_status check_picture(const struct sl_synth_media *m, sl_error *err)
+/* *shows is set when the picture is of more than one colour: of a stream, some are of one before anything appears. */
+static sl_status check_picture(const struct sl_synth_media *m, bool *shows, sl_error *err)
 {
     struct sl_picture p = {0};
     sl_status status =
@@ -87,7 +88,7 @@ static sl_status check_picture(const struct sl_synth_media *m, sl_error *err)
                          m->width, m->height);
     size_t n = (size_t)p.width * (size_t)p.height * 3, i = 3;
     while (i < n && p.rgb[i] == p.rgb[i - 3]) i++;
-    if (!status && i >= n) status = sl_fail(err, SL_ERR_FORMAT, "a picture of one colour shows nothing");
+    if (i < n) *shows = true;
     sl_picture_free(&p);
     return status;
 }
@@ -97,9 +98,11 @@ sl_status sl_synth_validate(const struct sl_synth_sample *s, sl_error *err)
     sl_status status = check_turns(s, err);
     if (!status) status = check_answers(s, err);
     if (!status && s->truth) status = check_shapes(s->truth, err);
+    bool shows = s->n_media == 0;
     for (int i = 0; i < s->n_media && !status; i++) {
         if (s->media[i].bytes.len == 0) status = sl_fail(err, SL_ERR_FORMAT, "media %d is empty", i);
-        if (!status && !s->media[i].video) status = check_picture(&s->media[i], err);
+        if (s->media[i].video) shows = true;
+        if (!status && !s->media[i].video) status = check_picture(&s->media[i], &shows, err);
     }
-    return status;
+    return status || shows ? status : sl_fail(err, SL_ERR_FORMAT, "pictures of one colour show nothing");
 }
