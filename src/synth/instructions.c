@@ -1,10 +1,9 @@
 /*
- * instructions.c: the family of answers in a wanted form: what a picture shows
- * or what is known, as JSON, lists, tables, in capitals, in order, in so many
- * words. A regular expression checks the form, words the content.
+ * instructions.c: the family of answers in a wanted form: what a picture shows or what is known, as JSON, lists,
+ * tables, in capitals, in order, under rules. A regular expression checks the form, words the content.
  */
 #include "synth/families.h"
-#include "synth/scene_words.h"
+#include "synth/instructions.h"
 #include "synth/text_parts.h"
 
 #include <ctype.h>
@@ -12,13 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum task { LIST, SORTED, COUNTS, FACT, N_TASKS };
-static const char *const tasks[N_TASKS] = {"list", "sorted", "counts", "fact"};
+enum task { LIST, SORTED, COUNTS, FACT, RULES, N_TASKS };
+static const char *const tasks[N_TASKS] = {"list", "sorted", "counts", "fact", "rules"};
 
-enum { MAX_ITEMS = 12, N_FORMS = 8 };
+enum { N_FORMS = 8 };
 
-/* A way to write a list: what the user asks for, and what stands around the
- * items. */
+/* A way to write a list: what the user asks for, and what stands around the items. */
 struct form {
     const char *wish;
     const char *open, *before, *between, *after, *close;
@@ -39,11 +37,6 @@ static const struct form forms[N_FORMS] = {
     {"Begin with \"Items:\" and separate the items by \" / \".", "Items: ", "", " / ", "", "", false, false},
 };
 
-struct items {
-    char text[MAX_ITEMS][SL_MAX_SAID];
-    int n;
-};
-
 static void write_item(struct sl_buf *b, const struct form *f, int i, const char *text)
 {
     if (f->numbered) sl_buf_addf(b, "%d. ", i + 1);
@@ -52,7 +45,7 @@ static void write_item(struct sl_buf *b, const struct form *f, int i, const char
     sl_buf_addstr(b, f->after);
 }
 
-static void write_list(struct sl_buf *b, const struct form *f, const struct items *items)
+static void write_list(struct sl_buf *b, const struct form *f, const struct sl_items *items)
 {
     sl_buf_addstr(b, f->open);
     for (int i = 0; i < items->n; i++) {
@@ -78,7 +71,7 @@ static void quote(struct sl_buf *b, const char *text)
 
 /* The pattern of a form with n items of words and digits, or with exactly these
  * items in this order. */
-static void pattern_of(struct sl_buf *b, const struct form *f, const struct items *items, bool in_order)
+static void pattern_of(struct sl_buf *b, const struct form *f, const struct sl_items *items, bool in_order)
 {
     /* "red: 3" or "dark red star": no other punctuation, so that nothing else can
      * stand before an item. */
@@ -104,7 +97,7 @@ static void pattern_of(struct sl_buf *b, const struct form *f, const struct item
 }
 
 /* Sets the truth: the form by a pattern, and each item by its words. */
-static void set_truth(struct sl_synth_sample *s, const struct form *f, const struct items *items, bool in_order)
+static void set_truth(struct sl_synth_sample *s, const struct form *f, const struct sl_items *items, bool in_order)
 {
     struct sl_buf pattern = SL_BUF_INIT(1 << 13);
     json_t *words = json_array();
@@ -123,10 +116,10 @@ static int by_text(const void *a, const void *b)
 }
 
 /* The names of the scene's objects by colour and kind, each once. */
-static void collect(const struct sl_scene *s, struct items *items)
+static void collect(const struct sl_scene *s, struct sl_items *items)
 {
     items->n = 0;
-    for (int i = 0; i < s->n && items->n < MAX_ITEMS; i++) {
+    for (int i = 0; i < s->n && items->n < SL_MAX_ITEMS; i++) {
         bool again = false;
         sl_scene_say(&s->objects[i], SL_SAY_COLOUR, items->text[items->n]);
         for (int k = 0; k < items->n; k++) again = again || strcmp(items->text[k], items->text[items->n]) == 0;
@@ -135,12 +128,12 @@ static void collect(const struct sl_scene *s, struct items *items)
 }
 
 /* "red: 3" for each colour. */
-static void collect_counts(const struct sl_scene *s, struct items *items)
+static void collect_counts(const struct sl_scene *s, struct sl_items *items)
 {
     int n_colours, n_basic;
     const struct sl_colour *colours = sl_colours(&n_colours, &n_basic);
     items->n = 0;
-    for (int c = 0; c < n_colours && items->n < MAX_ITEMS; c++) {
+    for (int c = 0; c < n_colours && items->n < SL_MAX_ITEMS; c++) {
         struct sl_scene_object like = SL_SCENE_ANY;
         like.colour = c;
         int k = sl_scene_count(s, &like);
@@ -158,7 +151,7 @@ static void ask_list(const struct sl_synth_request *r, struct sl_synth_sample *o
                                          "Count the objects by colour, as colour: number.",
                                          "For each colour, give the number of objects, like blue: 2.",
                                          "Which colours occur how often? Use the form colour: number.", NULL};
-    struct items items;
+    struct sl_items items;
     const struct form *f = &forms[sl_synth_choose(r, N_FORMS)];
     bool in_order = r->task == SORTED;
     if (r->task == COUNTS)
@@ -179,6 +172,13 @@ static void ask_list(const struct sl_synth_request *r, struct sl_synth_sample *o
     sl_synth_answer(out, "%s", sl_buf_str(&b));
     set_truth(out, f, &items, in_order);
     sl_buf_release(&b);
+}
+
+static void ask_rules(const struct sl_synth_request *r, struct sl_synth_sample *out, const struct sl_scene *scene)
+{
+    struct sl_items items;
+    collect(scene, &items);
+    sl_ask_under_rules(r, out, &items);
 }
 
 /* A fact in a wanted wrapping. */
@@ -224,7 +224,10 @@ static sl_status make(void *state, const struct sl_synth_request *r, struct sl_s
         sl_status status = sl_scene_task_compose(&t, &o);
         if (!status) status = sl_scene_task_show(&t);
         if (status) return status;
-        ask_list(r, out, &t.scene);
+        if (r->task == RULES)
+            ask_rules(r, out, &t.scene);
+        else
+            ask_list(r, out, &t.scene);
     }
     if (out->status && err) *err = out->error;
     return out->status;
