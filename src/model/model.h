@@ -109,10 +109,6 @@ sl_tensor *sl_picture_features(sl_ctx *ctx, const sl_model *m, const sl_batch *b
 sl_tensor *sl_vit_blocks_forward(sl_ctx *ctx, const sl_model *m, const struct sl_vit_block *blocks, int depth,
                                  const sl_batch *b, sl_tensor *x);
 
-/* 2x2 merge and adapter: (n_patches, vit hidden) -> (n_patches / 4, decoder hidden); all of the features but for
- * DeepStack. */
-sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches);
-
 /*
  * A paged cache as the decoder sees it: one entry for each layer, all sharing page tables and lengths. lengths count
  * the tokens of this call too. See infer/kv_cache.h, which owns one.

@@ -197,7 +197,9 @@ sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b)
     return sl_vit_end(ctx, m, &pass);
 }
 
-sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches)
+/* 2x2 merge and adapter: (n_patches, vit hidden) -> (n_patches / 4, decoder hidden); all of the features but for
+ * DeepStack. */
+static sl_tensor *adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches)
 {
     sl_tensor *x = merge(ctx, m, &m->weights.adapter, patches, m->config.adapter.norm_first);
     sl_observe(ctx, x, "adapter");
@@ -206,7 +208,7 @@ sl_tensor *sl_adapter_forward(sl_ctx *ctx, const sl_model *m, sl_tensor *patches
 
 sl_tensor *sl_vit_features(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass)
 {
-    sl_tensor *parts[1 + SL_MAX_LIST] = {sl_adapter_forward(ctx, m, sl_vit_end(ctx, m, pass))};
+    sl_tensor *parts[1 + SL_MAX_LIST] = {adapter_forward(ctx, m, sl_vit_end(ctx, m, pass))};
     for (int j = 0; j < pass->n_deep; j++) parts[1 + j] = pass->deep[j];
     return pass->n_deep ? sl_fn_side_by_side(ctx, parts, 1 + pass->n_deep) : parts[0];
 }

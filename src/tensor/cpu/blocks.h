@@ -42,8 +42,7 @@ struct blocks_level {
 /* Runs any product with a quantised right operand (blocks_drive.c). */
 void sl_blocks_run(const sl_ops *o, const sl_gemm *g, const struct blocks_level *level);
 
-/* Kernels that two levels share. */
-void sl_blocks_multiply_avx2(const struct blocks_call *c);
+/* The kernel with byte products, compiled in a file of its own (blocks_vnni.c). */
 void sl_blocks_multiply_vnni(const struct blocks_call *c);
 
 #endif

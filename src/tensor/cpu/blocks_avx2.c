@@ -10,11 +10,6 @@
 
 #include <math.h>
 
-void sl_blocks_multiply_avx2(const struct blocks_call *c)
-{
-    blocks_multiply(c);
-}
-
 /* Numbers i .. i + 7 of a row. */
 BLOCKS_INLINE __m256 get8(const void *x, sl_dtype type, int64_t i)
 {
@@ -73,7 +68,7 @@ static void round_row(const void *x, sl_dtype type, int64_t k, struct blocks_act
 static void gemm_blocks_avx2(const sl_ops *o, const sl_gemm *g)
 {
     static const struct blocks_level level = {
-        .round = round_row, .multiply = sl_blocks_multiply_avx2, .epilogue = sl_gemm_epilogue_avx2};
+        .round = round_row, .multiply = blocks_multiply, .epilogue = sl_gemm_epilogue_avx2};
     sl_blocks_run(o, g, &level);
 }
 
