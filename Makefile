@@ -137,7 +137,7 @@ format: ## clang-format everything in place
 bench: all ## speed on this machine, as rates and fractions of measured limits
 	$(B)/seedling bench
 
-install: all ## program, library, header and pkg-config file under PREFIX (default /usr/local)
+install: all ## program, library, header, pkg-config file and the model that ships under PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(B)/seedling $(DESTDIR)$(PREFIX)/bin/seedling
 	install -m 644 $(B)/libseedling.a $(DESTDIR)$(PREFIX)/lib/libseedling.a
@@ -146,6 +146,10 @@ install: all ## program, library, header and pkg-config file under PREFIX (defau
 	ln -sf libseedling.so.0 $(DESTDIR)$(PREFIX)/lib/libseedling.so
 	install -m 644 include/seedling.h $(DESTDIR)$(PREFIX)/include/seedling.h
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PKGS@|$(PKGS)|' scripts/seedling.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/seedling.pc
+ifneq ($(wildcard models/seedling-nano/model.safetensors),)
+	install -d $(DESTDIR)$(PREFIX)/share/seedling/models/seedling-nano
+	install -m 644 models/seedling-nano/* $(DESTDIR)$(PREFIX)/share/seedling/models/seedling-nano
+endif
 
 clean: ## remove build/
 	rm -rf build

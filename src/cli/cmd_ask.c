@@ -185,7 +185,7 @@ int sl_cmd_ask(int argc, char **argv)
         .about =
             "Answers one question about pictures, a video, or nothing but itself. The answer is written as it comes;\n"
             "the reasoning of --think only on a terminal. --json prints one object with points, boxes, what became\n"
-            "of each picture, tokens and times (docs/INFERENCE.md). MODEL defaults to models/seedling-nano.",
+            "of each picture, tokens and times (docs/INFERENCE.md). MODEL defaults to the model that ships.",
         .example = "seedling ask -i cat.jpg 'What is this?'\n"
                    "seedling ask MODEL -i street.jpg --draw out.png 'Point to every car.'",
         .min_args = 1,

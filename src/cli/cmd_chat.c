@@ -316,7 +316,7 @@ int sl_cmd_chat(int argc, char **argv)
         .name = "chat",
         .args = "[MODEL]",
         .about = "A conversation in the terminal. A line that names picture files shows them; /help lists commands.\n"
-                 "Lines are read from standard input when that is no terminal. MODEL defaults to models/seedling-nano.",
+                 "Lines are read from standard input when that is no terminal. MODEL defaults to the model that ships.",
         .example = "seedling chat MODEL --think",
         .max_args = 1,
         .options = options,

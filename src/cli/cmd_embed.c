@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/engine_arg.h"
+#include "cli/model_arg.h"
 #include "infer/embed.h"
 #include "model/origin.h"
 #include "tensor/cpu/cpu.h"
@@ -86,9 +87,9 @@ static sl_status run(const struct embed_options *o, char **files, int n_files, s
 {
     sl_ops *ops = NULL;
     sl_embedder *e = NULL;
-    const char *dir = sl_cli_model_dir(o->model, err);
-    if (!dir) return SL_ERR_ARGUMENT;
-    sl_status s = sl_cpu_ops_default((int)o->threads, &ops, err);
+    char dir[SL_CLI_PATH];
+    sl_status s = sl_cli_model_dir(o->model, dir, err);
+    if (s == SL_OK) s = sl_cpu_ops_default((int)o->threads, &ops, err);
     if (s == SL_OK) s = sl_embedder_open(dir, ops, SL_F32, &e, err);
     if (s == SL_OK) s = embed_all(o, e, files, n_files, err);
     sl_embedder_close(&e);

@@ -141,7 +141,7 @@ int sl_cmd_eval(int argc, char **argv)
             "(docs/SYNTH.md), else by being the same text. Prints the share of right answers by family, task and "
             "level\n"
             "with its 95 % margin, the mean score, and two baselines: the same model without the pictures (blind) and\n"
-            "guessing (chance). MODEL defaults to models/seedling-nano.",
+            "guessing (chance). MODEL defaults to the model that ships.",
         .example = "seedling data make recipes/data/nano.yaml --out data/nano/mix\n"
                    "seedling eval MODEL --suite data/nano/mix/held-out --out results",
         .max_args = 1,

@@ -218,14 +218,14 @@ int sl_cmd_info(int argc, char **argv)
     };
     const struct sl_cli_spec spec = {
         .name = "info",
-        .args = "MODEL",
+        .args = "[MODEL]",
         .about =
             "Prints the parameters of each part, the memory that inference and a training step take, and the FLOPs\n"
-            "of a text token and of a picture. MODEL is a folder or a configuration: nano, mini, base, seed1.5-vl.\n"
+            "of a text token and of a picture. MODEL is a folder, by default the model that ships, or a\n"
+            "configuration: nano, mini, base, seed1.5-vl.\n"
             "Nothing of the model's size is allocated: numbers come from a dry run of the model's own code.\n"
             "Of a GGUF file, whatever model is in it, the metadata and the tensors are printed.",
         .example = "seedling info seed1.5-vl\nseedling info mini --seqs 4 --pictures 2 --picture 448x448 --recompute",
-        .min_args = 1,
         .max_args = 1,
         .options = options,
         .n_options = SL_CLI_COUNT(options),
@@ -240,11 +240,13 @@ int sl_cmd_info(int argc, char **argv)
     if (sscanf(o.picture, "%dx%d%c", &i.width, &i.height, &after) != 2 || i.width < 28 || i.height < 28 ||
         i.width % 28 || i.height % 28 || i.width > 28 * 1024 || i.height > 28 * 1024)
         return sl_cli_usage("info", "--picture %s: use WIDTHxHEIGHT, multiples of 28", o.picture);
-    if (sl_file_exists(args.items[0])) return sl_cli_info_gguf(args.items[0], o.json);
     sl_error err = {0};
+    char model[SL_CLI_PATH];
+    if (sl_cli_model_dir(args.n ? args.items[0] : NULL, model, &err)) return sl_cli_failed("info", "%s", err.message);
+    if (sl_file_exists(model)) return sl_cli_info_gguf(model, o.json);
     sl_ops *ops = NULL;
     sl_status s = sl_cpu_ops_default((int)o.threads, &ops, &err);
-    if (s == SL_OK) s = collect(&i, args.items[0], ops, &o, &err);
+    if (s == SL_OK) s = collect(&i, model, ops, &o, &err);
     i.kernels = ops ? ops->name : "";
     i.threads = ops ? ops->n_threads : 0;
     sl_cpu_ops_free(ops);

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/engine_arg.h"
+#include "cli/model_arg.h"
 #include "infer/segments.h"
 #include "tensor/cpu/cpu.h"
 
@@ -64,9 +65,9 @@ static sl_status locate(const struct locate_options *o, sl_error *err)
     sl_segments segments = {0};
     sl_span spans[MAX_SPANS];
     float *vector = NULL;
-    const char *dir = sl_cli_model_dir(o->model, err);
-    if (!dir) return SL_ERR_ARGUMENT;
-    sl_status s = sl_cpu_ops_default((int)o->threads, &ops, err);
+    char dir[SL_CLI_PATH];
+    sl_status s = sl_cli_model_dir(o->model, dir, err);
+    if (s == SL_OK) s = sl_cpu_ops_default((int)o->threads, &ops, err);
     if (s == SL_OK) s = sl_embedder_open(dir, ops, SL_F32, &e, err);
     if (s == SL_OK && !(vector = calloc((size_t)sl_embedder_width(e), sizeof *vector)))
         s = sl_fail(err, SL_ERR_MEMORY, "out of memory");

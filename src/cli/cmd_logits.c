@@ -213,15 +213,14 @@ int sl_cmd_logits(int argc, char **argv)
     };
     const struct sl_cli_spec spec = {
         .name = "logits",
-        .args = "MODEL",
+        .args = "[MODEL]",
         .about =
             "Writes what the model computes for a prompt: every position's logits (`logits`: tokens x vocabulary,\n"
             "f32), the picture features after the adapter (`vision`) and the token ids (`tokens`). Each\n"
             "<|image_patch|> in the prompt stands for the next picture; without any, pictures come first.\n"
-            "docs/MODEL.md, section 10, names what --dump writes.",
+            "docs/MODEL.md, section 10, names what --dump writes. MODEL defaults to the model that ships.",
         .example = "seedling logits nano --tokens 1,2,3 --out logits.safetensors\n"
                    "seedling logits DIR -i cat.jpg --prompt 'What is this?' --out logits.safetensors --dump blocks",
-        .min_args = 1,
         .max_args = 1,
         .options = options,
         .n_options = SL_CLI_COUNT(options),
@@ -230,8 +229,11 @@ int sl_cmd_logits(int argc, char **argv)
     struct sl_cli_args args;
     int rc = sl_cli_parse(&spec, argc, argv, &args);
     if (rc != SL_CLI_RUN) return rc;
-    o.model = args.items[0];
     if (!o.prompt == !o.tokens) return sl_cli_usage("logits", "give either --prompt or --tokens");
     if (!o.out) return sl_cli_usage("logits", "--out is missing");
+    sl_error err = {0};
+    char model[SL_CLI_PATH];
+    if (sl_cli_model_dir(args.n ? args.items[0] : NULL, model, &err)) return sl_cli_failed("logits", "%s", err.message);
+    o.model = model;
     return run(&o);
 }

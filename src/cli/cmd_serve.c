@@ -83,11 +83,12 @@ static int serve(const struct serve_options *o, sl_engine *engine, const sl_serv
 /* Opens the towers for embeddings: of the folder given, or of the model itself when it has them. */
 static sl_status open_embedder(const struct serve_options *o, sl_ops **ops, sl_embedder **out, sl_error *err)
 {
-    const char *dir = o->embed ? o->embed : sl_cli_model_dir(o->engine.model, err);
+    char dir[SL_CLI_PATH];
     sl_config config;
-    if (!dir) return SL_ERR_ARGUMENT;
+    sl_status s = sl_cli_model_dir(o->embed ? o->embed : o->engine.model, dir, err);
+    if (s) return s;
     if (!o->embed && (sl_cli_model_config(dir, &config, err) || config.pretrain.embed == 0)) return SL_OK;
-    sl_status s = sl_cpu_ops_default((int)o->engine.threads, ops, err);
+    s = sl_cpu_ops_default((int)o->engine.threads, ops, err);
     return s ? s : sl_embedder_open(dir, *ops, SL_BF16, out, err);
 }
 

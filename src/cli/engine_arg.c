@@ -3,32 +3,22 @@
  */
 #include "cli/engine_arg.h"
 
-#include "base/file.h"
+#include "cli/model_arg.h"
 #include "model/origin.h"
 
 #include <string.h>
-
-static const char SHIPPED[] = "models/seedling-nano";
 
 void sl_cli_engine_defaults(struct sl_cli_engine *a)
 {
     *a = (struct sl_cli_engine){.type = "bf16"};
 }
 
-const char *sl_cli_model_dir(const char *given, sl_error *err)
-{
-    if (given) return given;
-    if (sl_dir_exists(SHIPPED)) return SHIPPED;
-    sl_fail(err, SL_ERR_ARGUMENT, "no MODEL is given and %s is not in this folder: name a model's folder first",
-            SHIPPED);
-    return NULL;
-}
-
 sl_status sl_cli_engine_open(const struct sl_cli_engine *a, sl_engine **out, sl_error *err)
 {
     sl_engine_options o;
-    const char *dir = sl_cli_model_dir(a->model, err);
-    if (!dir) return SL_ERR_ARGUMENT;
+    char dir[SL_CLI_PATH];
+    sl_status s = sl_cli_model_dir(a->model, dir, err);
+    if (s != SL_OK) return s;
     if (!sl_origin_exists(dir)) return sl_fail(err, SL_ERR_IO, "%s is neither a model's folder nor a GGUF file", dir);
     sl_engine_defaults(&o);
     o.n_threads = (int)a->threads;

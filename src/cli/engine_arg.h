@@ -43,9 +43,6 @@ void sl_cli_engine_defaults(struct sl_cli_engine *a);
         .string = &(E).cache_dir                                                                                       \
     }
 
-/* Returns the folder to open: what was given, or the shipped model's; NULL, with a message in err, when neither is. */
-const char *sl_cli_model_dir(const char *given, sl_error *err);
-
 /* Opens the engine. */
 sl_status sl_cli_engine_open(const struct sl_cli_engine *a, sl_engine **out, sl_error *err);
 

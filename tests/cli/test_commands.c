@@ -157,7 +157,7 @@ static void test_wrong_use_is_one_line_and_code_2(void **state)
 {
     (void)state;
     assert_refused(RUN("infoo"), 2, "info");
-    assert_refused(RUN("info"), 2, "MODEL");
+    assert_refused(RUN("info", "nano", "mini"), 2, "mini");
     assert_refused(RUN("info", "nano", "--picture", "100x100"), 2, "multiples of 28");
     assert_refused(RUN("info", "nano", "--tokenz", "5"), 2, "--tokens");
     assert_refused(RUN("logits", "nano", "--tokens", "1"), 2, "--out is missing");
