@@ -15,7 +15,7 @@
 
 struct eval_options {
     struct sl_cli_engine engine;
-    struct sl_cli_list suites;
+    struct sl_cli_list suites, only;
     const char *out, *thinking;
     int64_t limit, seed, max_tokens, parallel, shown;
     bool blind, json, absolute_paths;
@@ -64,6 +64,8 @@ static int run(const struct eval_options *o)
     sl_eval_defaults(&eo);
     eo.paths = o->suites.items;
     eo.n_paths = o->suites.n;
+    eo.only = o->only.items;
+    eo.n_only = o->only.n;
     eo.seed = (uint64_t)o->seed;
     eo.limit = o->limit;
     eo.absolute_paths = o->absolute_paths;
@@ -105,6 +107,10 @@ int sl_cmd_eval(int argc, char **argv)
          .help = "questions at most, drawn at random; 0: all",
          .max = 1e9,
          .integer = &o.limit},
+        {.name = "only",
+         .arg = "KIND",
+         .help = "FAMILY, FAMILY/TASK or FAMILY/TASK/LEVEL; may be given several times",
+         .list = &o.only},
         {.name = "seed", .arg = "N", .help = "of the order in which they are drawn", .integer = &o.seed},
         {.name = "blind", .help = "ask each without its pictures too (default); --no-blind: do not", .flag = &o.blind},
         {.name = "thinking",

@@ -9,6 +9,7 @@
 #include "eval/question.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static json_t *record_json(const struct sl_eval_record *record)
         json_object_set_new(o, "blind_answer", json_string(record->blind_answer));
         json_object_set_new(o, "blind_right", json_boolean(record->outcome.blind_right));
     }
+    if (!isnan(record->outcome.chance)) json_object_set_new(o, "chance", json_real(record->outcome.chance));
     json_object_set_new(o, "prompt_tokens", json_integer(record->prompt_tokens));
     json_object_set_new(o, "image_tokens", json_integer(record->image_tokens));
     json_object_set_new(o, "completion_tokens", json_integer(record->completion_tokens));

@@ -56,6 +56,28 @@ static sl_status submit(struct run *r, const struct sl_sample *sample, bool blin
     return s ? sl_fail_context(err, s, "%s", sample->key) : SL_OK;
 }
 
+/* Whether FAMILY, FAMILY/TASK or FAMILY/TASK/LEVEL names this sample. */
+static bool names(const char *pattern, const struct sl_sample *sample)
+{
+    char level[12];
+    snprintf(level, sizeof level, "%d", sample->level);
+    const char *facts[] = {sample->domain ? sample->domain : "-", sample->task ? sample->task : "-", level};
+    for (int i = 0; i < 3; i++) {
+        size_t n = strcspn(pattern, "/");
+        if (n != strlen(facts[i]) || memcmp(pattern, facts[i], n) != 0) return false;
+        if (!pattern[n]) return true;
+        pattern += n + 1;
+    }
+    return false;
+}
+
+static bool wanted(const struct sl_eval_options *o, const struct sl_sample *sample)
+{
+    for (int i = 0; i < o->n_only; i++)
+        if (names(o->only[i], sample)) return true;
+    return o->n_only == 0;
+}
+
 static void release(struct job *job)
 {
     sl_request_free(job->seen);
@@ -96,8 +118,9 @@ static sl_status fill(struct run *r, sl_error *err)
         bool drawn = false;
         sl_sample_init(&job->sample, limits.max_sample_bytes);
         sl_status s = sl_source_next(r->source, &job->sample, &drawn, err);
-        if (!s && drawn) s = start(r, job, err);
-        if (s || !drawn) release(job);
+        bool asked = !s && drawn && wanted(r->options, &job->sample);
+        if (asked) s = start(r, job, err);
+        if (s || !asked) release(job);
         if (s) return s;
         r->drained = !drawn;
     }
@@ -169,7 +192,7 @@ static sl_status open_source(struct run *r, sl_error *err)
     o.limits.absolute_paths = r->options->absolute_paths;
     sl_status s = sl_source_open(&o, &r->source, err);
     if (s) return s;
-    r->n_all = sl_source_epoch_rows(r->source);
+    r->n_all = r->options->n_only ? -1 : sl_source_epoch_rows(r->source);
     if (r->options->limit && (r->n_all < 0 || r->options->limit < r->n_all)) r->n_all = r->options->limit;
     return SL_OK;
 }

@@ -18,8 +18,10 @@ enum sl_eval_thinking {
 struct sl_eval_options {
     const char *const *paths; /* (n_paths): files and folders of a dataset (docs/DATA.md) */
     int n_paths;
-    uint64_t seed; /* of the order in which questions are drawn */
-    int64_t limit; /* questions at most; 0: all */
+    const char *const *only; /* (n_only): FAMILY, FAMILY/TASK or FAMILY/TASK/LEVEL; others are passed over */
+    int n_only;              /* 0: all */
+    uint64_t seed;           /* of the order in which questions are drawn */
+    int64_t limit;           /* questions at most; 0: all */
     bool absolute_paths;
     bool blind; /* ask each question without its pictures too */
     enum sl_eval_thinking thinking;

@@ -44,8 +44,8 @@ static struct sl_eval_group *group_of(struct sl_eval_scores *s, const struct sl_
     return &s->groups[at];
 }
 
-/* Counts what a guess is worth, and keeps this answer as the next guess. */
-static bool add_guess(struct sl_eval_group *g, const struct sl_sample *sample)
+/* Counts what a guess is worth, sets *chance to it, and keeps this answer as the next guess. */
+static bool add_guess(struct sl_eval_group *g, const struct sl_sample *sample, double *chance)
 {
     struct sl_buf right = SL_BUF_INIT(sample->max_bytes);
     json_t *truth = parse_truth(sample);
@@ -58,6 +58,7 @@ static bool add_guess(struct sl_eval_group *g, const struct sl_sample *sample)
     }
     g->n_chance += guessed;
     g->chance += guessed ? known : 0;
+    *chance = guessed ? known : NAN;
     json_decref(truth);
     sl_eval_right_text(sample, &right);
     free(g->last);
@@ -66,8 +67,8 @@ static bool add_guess(struct sl_eval_group *g, const struct sl_sample *sample)
     return g->last != NULL;
 }
 
-sl_status sl_eval_scores_add(struct sl_eval_scores *s, const struct sl_sample *sample,
-                             const struct sl_eval_outcome *outcome, sl_error *err)
+sl_status sl_eval_scores_add(struct sl_eval_scores *s, const struct sl_sample *sample, struct sl_eval_outcome *outcome,
+                             sl_error *err)
 {
     struct sl_eval_group *g = group_of(s, sample);
     if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for scores");
@@ -76,7 +77,7 @@ sl_status sl_eval_scores_add(struct sl_eval_scores *s, const struct sl_sample *s
     g->score += outcome->score;
     g->n_blind += outcome->blind;
     g->n_blind_right += outcome->blind && outcome->blind_right;
-    return add_guess(g, sample) ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for scores");
+    return add_guess(g, sample, &outcome->chance) ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for scores");
 }
 
 void sl_eval_scores_sum(const struct sl_eval_scores *s, const char *family, struct sl_eval_group *out)

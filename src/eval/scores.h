@@ -37,14 +37,15 @@ struct sl_eval_outcome {
     double score;
     bool right;
     bool blind, blind_right; /* whether it was asked without pictures, and how that went */
+    double chance;           /* how likely a guess is right; NAN where none was tried. Set by sl_eval_scores_add */
 };
 
 /*
- * Counts an outcome. The guess is how often the sample's truth says that one is right ("chance"), else the right answer
- * of the question of the same kind before it.
+ * Counts an outcome, and sets its chance. The guess is how often the sample's truth says that one is right ("chance"),
+ * else the right answer of the question of the same kind before it.
  */
-sl_status sl_eval_scores_add(struct sl_eval_scores *s, const struct sl_sample *sample,
-                             const struct sl_eval_outcome *outcome, sl_error *err);
+sl_status sl_eval_scores_add(struct sl_eval_scores *s, const struct sl_sample *sample, struct sl_eval_outcome *outcome,
+                             sl_error *err);
 
 /* Sums the groups of a family into *out, of all when family is NULL; task "" and level -1. */
 void sl_eval_scores_sum(const struct sl_eval_scores *s, const char *family, struct sl_eval_group *out);

@@ -174,6 +174,7 @@ static void test_leaves_records_summary_and_page(void **state)
         n_right += json_is_true(json_object_get(record, "right"));
         assert_null(json_object_get(record, "blind_answer"));
         assert_int_equal(json_integer_value(json_object_get(record, "level")), 1);
+        assert_int_equal(json_object_get(record, "chance") != NULL, n > 0); /* the first has no answer before it */
         assert_true(json_integer_value(json_object_get(record, "image_tokens")) > 0);
         json_decref(record);
         line += length + (line[length] == '\n');
@@ -208,6 +209,39 @@ static bool two_questions(void *user, int64_t n_done, int64_t n_all)
     assert_int_equal(n_all, 4);
     *(int64_t *)user = n_done;
     return n_done < 2;
+}
+
+static void test_asks_only_the_kinds_that_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *only[2];
+        int n;
+    } cases[] = {
+        {{"facts"}, 2},           {{"colours/name/1"}, 1}, {{"colours/name"}, 3}, {{"colours/name/2", "facts/-"}, 4},
+        {{"colours/name/12"}, 0}, {{"colour"}, 0},         {{"facts/-/-1"}, 1}};
+    struct sl_buf rows = SL_BUF_INIT(1 << 16);
+    add_row(&rows, 0, COLOUR, TOY_COLOUR, "red");
+    for (int i = 0; i < 2; i++)
+        add_row(&rows, 0, "\"domain\": \"colours\", \"task\": \"name\", \"level\": 2, ", TOY_COLOUR, "red");
+    add_row(&rows, -1, "\"domain\": \"facts\", ", TOY_FRANCE, "It is Paris.");
+    add_row(&rows, -1, "\"domain\": \"facts\", \"task\": \"-\", \"level\": 0, ", TOY_FRANCE, "It is Paris.");
+    const char *path = write_suite(&rows);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sl_eval_options o;
+        struct sl_eval_scores scores = {0};
+        struct sl_eval_group all;
+        sl_error err = {0};
+        options_for(&path, &o);
+        o.only = cases[i].only;
+        o.n_only = cases[i].only[1] ? 2 : 1;
+        sl_status s = sl_eval_run(engine, &o, NULL, &scores, &err);
+        assert_int_equal(s == SL_OK, cases[i].n > 0);
+        sl_eval_scores_sum(&scores, NULL, &all);
+        assert_int_equal(all.n, cases[i].n);
+        sl_eval_scores_release(&scores);
+    }
+    sl_buf_release(&rows);
 }
 
 static void test_stops_at_a_limit_and_when_told(void **state)
@@ -274,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_counts_right_answers_and_baselines),
         cmocka_unit_test(test_thoughts_are_asked_for_where_the_data_has_them),
         cmocka_unit_test(test_leaves_records_summary_and_page),
+        cmocka_unit_test(test_asks_only_the_kinds_that_are_named),
         cmocka_unit_test(test_stops_at_a_limit_and_when_told),
         cmocka_unit_test(test_refuses_what_it_cannot_ask_or_write),
         cmocka_unit_test(test_margin_is_that_of_agresti_and_coull),
