@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Debian/Ubuntu packages that Seedling needs, and installing the missing ones.
-# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi screen, and data: fonts that
-# widen what the data engine draws with, all free
+# Usage: scripts/packages.sh GROUP...     groups: build test lint fuzz mpi screen, examples: what
+# examples/make.sh draws with, and data: fonts that widen what the data engine draws with, all free
 # docs/DEPENDENCIES.md gives the reasons. A package whose check succeeds is left alone, so a prepared machine needs
 # neither root nor a network.
 set -eu
@@ -34,6 +34,15 @@ build libxxhash-dev pc:libxxhash
 build libedit-dev pc:libedit
 test  libcmocka-dev  pc:cmocka
 screen chromium      chromium
+examples chromium    chromium
+examples gnuplot     gnuplot
+examples poppler-utils pdftoppm
+examples povray      povray
+examples povray-includes file:/usr/share/povray-*/include/colors.inc
+examples ffmpeg      ffmpeg
+examples python3     python3
+examples bzip2-doc   file:/usr/share/doc/bzip2/manual.html
+examples fonts-sil-andika file:/usr/share/doc/fonts-sil-andika/documentation/pdf/about.pdf.gz
 mpi   mpich          mpirun
 mpi   libmpich-dev   pc:mpich
 lint  clang-format-14 clang-format-14
