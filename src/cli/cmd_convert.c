@@ -26,6 +26,14 @@ static sl_dtype type_of(const char *name)
     return type;
 }
 
+static sl_gguf_layout layout_of(const char *name)
+{
+    static const char *const names[] = {"seedling", "llama.cpp", "ollama"}; /* in the order of sl_gguf_layout */
+    for (int i = 0; i < SL_CLI_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0) return (sl_gguf_layout)i;
+    return SL_N_GGUF_LAYOUTS;
+}
+
 static void show_progress(void *arg, int done, int all)
 {
     struct sl_progress *bar = arg;
@@ -35,7 +43,7 @@ static void show_progress(void *arg, int done, int all)
 
 int sl_cmd_convert(int argc, char **argv)
 {
-    const char *type = "bf16";
+    const char *type = "bf16", *layout = "auto", *mmproj = NULL;
     int64_t threads = 0;
     double part_gib = 0;
     const struct sl_cli_option options[] = {
@@ -44,6 +52,15 @@ int sl_cmd_convert(int argc, char **argv)
          .help = "of the matrices; all but f32 and bf16 need a GGUF file",
          .choices = "f32|f16|bf16|q8_0|q4_0|q4_k|q5_k|q6_k",
          .string = &type},
+        {.name = "layout",
+         .arg = "WHOSE",
+         .help = "names of a GGUF file; auto: llama.cpp's for Qwen3-VL and Qwen2.5-VL, else seedling",
+         .choices = "auto|seedling|llama.cpp|ollama",
+         .string = &layout},
+        {.name = "mmproj",
+         .arg = "FILE",
+         .help = "of llama.cpp's layout: where the vision tower goes; else mmproj-OUT",
+         .string = &mmproj},
         {.name = "part-size",
          .arg = "GIB",
          .help = "cut a larger model into several files of at most this size",
@@ -56,7 +73,9 @@ int sl_cmd_convert(int argc, char **argv)
             "Converts a model. IN is a folder with safetensors or a GGUF file. OUT is a GGUF file when its name ends\n"
             "in .gguf, else a folder. Norms, biases and routers stay f32. With a quantised type the vision tower\n"
             "and the adapter become bf16, and rows that are no whole blocks what is published for them: q4_k becomes\n"
-            "q5_0, q5_k q5_1, q6_k q8_0, and rows that 32 does not divide f16. Tokenizer and defaults travel along.",
+            "q5_0, q5_k q5_1, q6_k q8_0, and rows that 32 does not divide f16. Tokenizer and defaults travel along.\n"
+            "llama.cpp's layout is two files: the language model and the vision tower. As IN such a pair is named\n"
+            "MODEL.gguf+MMPROJ.gguf, or MODEL.gguf where mmproj-MODEL.gguf or one mmproj*.gguf is beside it.",
         .example = "seedling convert models/seedling-nano nano-q4.gguf --type q4_k\n"
                    "seedling convert nano-q4.gguf nano --type f32",
         .min_args = 2,
@@ -75,6 +94,8 @@ int sl_cmd_convert(int argc, char **argv)
     sl_status s = sl_cpu_ops_default((int)threads, &ops, &err);
     sl_convert_options o = {.ops = ops,
                             .type = type_of(type),
+                            .layout = layout_of(layout),
+                            .mmproj = mmproj,
                             .max_part_bytes = (size_t)(part_gib * (double)((size_t)1 << 30)),
                             .progress = show_progress,
                             .progress_arg = &bar};

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/model_arg.h"
 #include "infer/prompt.h"
-#include "model/gguf.h"
+#include "model/gguf_pair.h"
 #include "model/origin.h"
 #include "model/safetensors.h"
 #include "tensor/cpu/cpu.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 
 struct logits_options {
-    const char *model, *prompt, *tokens, *out, *dump, *type;
+    const char *model, *mmproj, *prompt, *tokens, *out, *dump, *type;
     struct sl_cli_list pictures;
     int64_t threads, seed;
 };
@@ -167,7 +167,7 @@ static int run(const struct logits_options *o)
     sl_prompt prompt = {0};
     sl_status s = sl_cpu_ops_default((int)o->threads, &ops, &err);
     sl_weight_plan plan = {.ops = ops, .dt = sl_cli_dtype(o->type)};
-    if (plan.dt == SL_BF16 && sl_gguf_is_file(o->model)) plan.blocks = o->model;
+    if (plan.dt == SL_BF16 && sl_gguf_is_model(o->model)) plan.blocks = o->model;
     sl_config config;
     if (s == SL_OK) s = sl_cli_model_config(o->model, &config, &err);
     if (s == SL_OK) {
@@ -191,6 +191,10 @@ int sl_cmd_logits(int argc, char **argv)
          .arg = "PICTURE",
          .help = "a picture (PNG, JPEG, WebP, GIF, BMP); may be given several times",
          .list = &o.pictures},
+        {.name = "mmproj",
+         .arg = "FILE",
+         .help = "of a MODEL.gguf without a vision tower: the file that has it",
+         .string = &o.mmproj},
         {.name = "prompt",
          .arg = "TEXT",
          .help = "text, special tokens included; needs a model with a tokenizer",
@@ -232,8 +236,10 @@ int sl_cmd_logits(int argc, char **argv)
     if (!o.prompt == !o.tokens) return sl_cli_usage("logits", "give either --prompt or --tokens");
     if (!o.out) return sl_cli_usage("logits", "--out is missing");
     sl_error err = {0};
-    char model[SL_CLI_PATH];
-    if (sl_cli_model_dir(args.n ? args.items[0] : NULL, model, &err)) return sl_cli_failed("logits", "%s", err.message);
+    char first[SL_CLI_PATH], model[2 * SL_CLI_PATH];
+    if (sl_cli_model_dir(args.n ? args.items[0] : NULL, first, &err) ||
+        sl_gguf_pair_name(first, o.mmproj, model, sizeof model, &err))
+        return sl_cli_failed("logits", "%s", err.message);
     o.model = model;
     return run(&o);
 }

@@ -4,6 +4,7 @@
 #include "cli/engine_arg.h"
 
 #include "cli/model_arg.h"
+#include "model/gguf_pair.h"
 #include "model/origin.h"
 
 #include <string.h>
@@ -16,8 +17,9 @@ void sl_cli_engine_defaults(struct sl_cli_engine *a)
 sl_status sl_cli_engine_open(const struct sl_cli_engine *a, sl_engine **out, sl_error *err)
 {
     sl_engine_options o;
-    char dir[SL_CLI_PATH];
+    char dir[SL_CLI_PATH], path[2 * SL_CLI_PATH];
     sl_status s = sl_cli_model_dir(a->model, dir, err);
+    if (s == SL_OK) s = sl_gguf_pair_name(dir, a->mmproj, path, sizeof path, err);
     if (s != SL_OK) return s;
     if (!sl_origin_exists(dir)) return sl_fail(err, SL_ERR_IO, "%s is neither a model's folder nor a GGUF file", dir);
     sl_engine_defaults(&o);
@@ -28,7 +30,7 @@ sl_status sl_cli_engine_open(const struct sl_cli_engine *a, sl_engine **out, sl_
     o.memory = (size_t)(a->memory_gib * (double)((size_t)1 << 30));
     o.max_context = (int)a->context;
     o.cache_dir = a->cache_dir;
-    return sl_engine_open(dir, &o, out, err);
+    return sl_engine_open(path, &o, out, err);
 }
 
 const char *sl_cli_model_and_text(const struct sl_cli_args *args, const char **model)

@@ -9,8 +9,9 @@
 
 /* Set by the options of SL_CLI_ENGINE_OPTIONS. Start with sl_cli_engine_defaults. */
 struct sl_cli_engine {
-    const char *model; /* folder, or NULL: the one that ships */
-    const char *type;  /* "bf16", "f32", "int8" */
+    const char *model;  /* folder or GGUF file, or NULL: the one that ships */
+    const char *mmproj; /* the second file of a pair, or NULL */
+    const char *type;   /* "bf16", "f32", "int8" */
     const char *cache_dir;
     bool int8_cache;
     int64_t threads, context;
@@ -27,6 +28,10 @@ void sl_cli_engine_defaults(struct sl_cli_engine *a);
      .help = "type of weights (int8: of the decoder's matrices)",                                                      \
      .choices = "bf16|f32|int8",                                                                                       \
      .string = &(E).type},                                                                                             \
+        {.name = "mmproj",                                                                                             \
+         .arg = "FILE",                                                                                                \
+         .help = "of a MODEL.gguf without a vision tower: the file that has it",                                       \
+         .string = &(E).mmproj},                                                                                       \
         {.name = "int8-cache", .help = "keys and values in int8: half the memory", .flag = &(E).int8_cache},           \
         {.name = "memory",                                                                                             \
          .arg = "GIB",                                                                                                 \

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "infer/engine_parts.h"
 #include "model/count.h"
-#include "model/gguf.h"
+#include "model/gguf_pair.h"
 #include "model/origin.h"
 #include "tensor/cpu/cpu.h"
 #include "text/special.h"
@@ -318,20 +318,23 @@ static sl_engine *engine_new(const sl_engine_options *o)
  */
 static uint64_t fingerprint_of(const char *dir, const sl_engine *e)
 {
-    static const char *const names[] = {"config.json", "model.safetensors", "model.safetensors.index.json", NULL};
+    static const char *const names[] = {"config.json", "model.safetensors", "model.safetensors.index.json"};
+    enum { N_NAMES = sizeof names / sizeof *names };
+    char *paths[N_NAMES + 2];
     uint64_t h = XXH3_64bits(&e->model->config, sizeof e->model->config);
     const char *level = e->model->plan.ops->name;
     h = XXH3_64bits_withSeed(level, strlen(level), h);
     const int32_t how[4] = {(int32_t)e->model->plan.dt, e->model->plan.int8, e->o.int8_cache, SL_KV_PAGE_SIZE};
     h = XXH3_64bits_withSeed(how, sizeof how, h);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (int i = 0; i < N_NAMES; i++) paths[i] = sl_path_join(dir, names[i]);
+    sl_gguf_pair_files(dir, paths + N_NAMES);
+    for (int i = 0; i < N_NAMES + 2; i++) {
         struct stat st;
-        char *path = names[i] ? sl_path_join(dir, names[i]) : sl_strdup(dir); /* a GGUF file */
         int64_t what[3] = {0};
-        if (path && stat(path, &st) == 0)
+        if (paths[i] && stat(paths[i], &st) == 0)
             what[0] = st.st_size, what[1] = st.st_mtim.tv_sec, what[2] = st.st_mtim.tv_nsec;
         h = XXH3_64bits_withSeed(what, sizeof what, h);
-        free(path);
+        free(paths[i]);
     }
     return h;
 }
@@ -351,7 +354,7 @@ static sl_status load(sl_engine *e, const char *dir, sl_error *err)
     sl_status s = sl_cpu_ops_default(e->o.n_threads, &e->own_ops, err);
     if (s != SL_OK) return s;
     sl_weight_plan plan = {.ops = e->own_ops, .dt = e->o.dt, .int8 = e->o.int8_weights};
-    if (plan.dt == SL_BF16 && !plan.int8 && sl_gguf_is_file(dir)) plan.blocks = dir;
+    if (plan.dt == SL_BF16 && !plan.int8 && sl_gguf_is_model(dir)) plan.blocks = dir;
     s = sl_model_open(dir, &plan, &e->own_model, err);
     if (s == SL_OK) s = sl_origin_tokenizer(dir, &e->own_tokenizer, err);
     if (s == SL_OK) s = sl_generation_config_load(dir, &e->own_model->config, &e->limits.generation, err);

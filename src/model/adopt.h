@@ -16,11 +16,11 @@ typedef struct sl_adopted {
 } sl_adopted;
 
 /*
- * Opens the model file at path, and points the blocks of every row of w at its tensor in the file, if that has a block
- * type: matrices of the decoder and the token table. Comes before memory is given to the rows. A file in another format
- * is left alone. Release with sl_adopted_free.
+ * Opens the model file at path, and points the blocks of every row of w at its tensor, or the tensors of its parts, in
+ * the file, if those have block types: matrices of the decoder and the token table. Comes before memory is given to the
+ * rows. c is the model's configuration. A file in another format is left alone. Release with sl_adopted_free.
  */
-sl_status sl_adopt(const char *path, sl_weights *w, sl_adopted *out, sl_error *err);
+sl_status sl_adopt(const char *path, const sl_config *c, sl_weights *w, sl_adopted *out, sl_error *err);
 void sl_adopted_free(sl_adopted *a);
 
 #endif

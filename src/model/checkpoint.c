@@ -5,31 +5,15 @@
 #include "model/family.h"
 #include "model/lora.h"
 #include "model/model.h"
-#include "model/safetensors.h"
 #include "model/origin.h"
+#include "model/parts.h"
+#include "model/safetensors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
-
-/* Tensors that other checkpoints of the same decoder keep apart, concatenated along the rows to make ours. */
-static const struct {
-    const char *fused;
-    const char *parts[3]; /* %d: the expert's number */
-} split_names[] = {
-    {"self_attn.qkv_proj.weight", {"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"}},
-    {"self_attn.qkv_proj.bias", {"self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"}},
-    {"mlp.gate_up_proj.weight", {"mlp.gate_proj.weight", "mlp.up_proj.weight", NULL}},
-    {"mlp.experts.gate_up_proj", {"mlp.experts.%d.gate_proj.weight", "mlp.experts.%d.up_proj.weight", NULL}},
-    {"mlp.experts.down_proj", {"mlp.experts.%d.down_proj.weight", NULL, NULL}},
-    {"mlp.shared_expert.gate_up_proj.weight",
-     {"mlp.shared_expert.gate_proj.weight", "mlp.shared_expert.up_proj.weight", NULL}},
-    /* Of a gated ViT. */
-    {"mlp.fc1.weight", {"mlp.gate_proj.weight", "mlp.up_proj.weight", NULL}},
-    {"mlp.fc1.bias", {"mlp.gate_proj.bias", "mlp.up_proj.bias", NULL}},
-};
 
 struct loader {
     sl_model *model;
@@ -62,9 +46,10 @@ static const file_tensor *find(struct loader *l, const char *name)
 /* Names the tensor as the file would. */
 static sl_status fail_missing(const struct loader *l, const char *name)
 {
-    char spelling[192];
+    char spelling[192], theirs[192];
     sl_family_spelling(l->family, name, 0, spelling, sizeof spelling);
-    return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", spelling);
+    sl_origin_name(l->file, spelling, theirs, sizeof theirs);
+    return sl_fail(l->err, SL_ERR_FORMAT, "tensor %s is missing", theirs);
 }
 
 static void print_shape(char *out, size_t n, int n_dims, const int64_t *shape)
@@ -81,9 +66,9 @@ static void print_shape(char *out, size_t n, int n_dims, const int64_t *shape)
 static bool is_folded(const struct loader *l, const file_tensor *t, int n_dims, const int64_t *shape)
 {
     int64_t numel = 1;
-    if (!l->family || n_dims != 2 || t->n_dims < 3) return false;
+    if (!(l->family || sl_origin_is_gguf(l->file)) || n_dims != 2 || t->n_dims < 3) return false;
     for (int i = 0; i < t->n_dims; i++) numel *= t->shape[i];
-    return numel == shape[0] * shape[1] && (t->shape[0] == shape[0] || t->shape[t->n_dims - 1] == shape[1]);
+    return numel == shape[0] * shape[1] && (t->shape[0] % shape[0] == 0 || t->shape[t->n_dims - 1] == shape[1]);
 }
 
 /* A stack of experts that the file keeps for x W rather than x W^T: told by its shape, and if square, by the family. */
@@ -185,61 +170,104 @@ static sl_status load_whole(struct loader *l, sl_weight_row *r, const file_tenso
     return SL_OK;
 }
 
-/* Rows that the parts of r add up to; the elements of a vector count as rows. */
-static int64_t split_rows(const sl_weight_row *r)
-{
-    return r->n_dims == 1 ? r->w.k : r->w.n;
-}
+/* Where load_part is: a way, the group, and the row of the values that comes next. */
+struct assembly {
+    struct sl_row_way way;
+    int group;
+    int64_t at;
+};
 
-/* Reads one part, "<prefix><part>" with the expert's number filled in, to row `at` of the values. */
-static sl_status load_part(struct loader *l, const sl_weight_row *r, const char *prefix, const char *part, int group,
-                           int64_t *at)
+/* Reads one part of a group. */
+static sl_status load_part(struct loader *l, const sl_weight_row *r, int part, struct assembly *a)
 {
     char name[192];
-    int n = snprintf(name, sizeof name, "%s", prefix);
-    const char *number = strstr(part, "%d");
-    if (number)
-        snprintf(name + n, sizeof name - (size_t)n, "%.*s%d%s", (int)(number - part), part, group, number + 2);
-    else
-        snprintf(name + n, sizeof name - (size_t)n, "%s", part);
+    bool stack = r->w.groups > 1 && !a->way.by_expert;
+    sl_row_part_name(r, &a->way, part, a->group, name, sizeof name);
     const file_tensor *t = find(l, name);
     if (!t) return fail_missing(l, name);
-    int64_t rows = split_rows(r), width = r->w.n * r->w.k / rows, shape[2] = {t->shape[0], width};
-    sl_status s = check_tensor(l, t, r->n_dims == 1 ? 1 : 2, shape);
+    int64_t rows = sl_row_rows(r), width = r->w.n * r->w.k / rows, n = t->shape[stack ? 1 : 0];
+    int64_t shape[3] = {r->w.groups, n, width};
+    sl_status s = check_tensor(l, t, stack ? 3 : r->n_dims == 1 ? 1 : 2, shape + !stack);
     if (s != SL_OK) return s;
-    if (*at + t->shape[0] > rows)
-        return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has %lld rows, expected at most %lld", t->file, name,
-                       (long long)t->shape[0], (long long)(rows - *at));
-    sl_stored_read_f32(t, 0, t->shape[0] * width, l->values + *at * width);
-    *at += t->shape[0];
+    if (a->at + n > rows)
+        return sl_fail(l->err, SL_ERR_FORMAT, "%s: tensor %s has %lld rows, expected at most %lld", t->file, t->name,
+                       (long long)n, (long long)(rows - a->at));
+    sl_stored_read_f32(t, stack ? a->group * n * width : 0, n * width, l->values + a->at * width);
+    a->at += n;
     return SL_OK;
 }
 
 /* Loads a row that the checkpoint keeps in parts. */
-static sl_status load_split(struct loader *l, sl_weight_row *r, size_t which)
+static sl_status load_split(struct loader *l, sl_weight_row *r, const struct sl_row_way *way)
 {
-    char prefix[sizeof r->name];
-    snprintf(prefix, sizeof prefix, "%s", r->name);
-    prefix[strlen(r->name) - strlen(split_names[which].fused)] = '\0';
     for (int64_t g = 0; g < r->w.groups; g++) {
-        int64_t at = 0;
-        for (int i = 0; i < 3 && split_names[which].parts[i]; i++) {
-            sl_status s = load_part(l, r, prefix, split_names[which].parts[i], (int)g, &at);
+        struct assembly a = {.way = *way, .group = (int)g};
+        for (int i = 0; i < way->n; i++) {
+            sl_status s = load_part(l, r, i, &a);
             if (s != SL_OK) return s;
         }
-        if (at != split_rows(r))
+        if (a.at != sl_row_rows(r))
             return sl_fail(l->err, SL_ERR_FORMAT, "the parts of tensor %s have %lld rows, expected %lld", r->name,
-                           (long long)at, (long long)split_rows(r));
+                           (long long)a.at, (long long)sl_row_rows(r));
         sl_status s = set_group(l, r, g);
         if (s != SL_OK) return s;
     }
     return SL_OK;
 }
 
-static bool ends_with(const char *s, const char *end)
+/* The way that the file keeps r: one whose first part is there, else the first that there is. */
+static bool choose_way(struct loader *l, const sl_weight_row *r, struct sl_row_way *out)
 {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
+    struct sl_row_way way;
+    char name[192];
+    const sl_config *c = &l->model->config;
+    for (int i = 0; sl_row_way(r, c, i, &way); i++) {
+        sl_row_part_name(r, &way, 0, 0, name, sizeof name);
+        if (!find(l, name)) continue;
+        *out = way;
+        return true;
+    }
+    return sl_row_way(r, c, 0, out);
+}
+
+/* Marks the tensors of a row that stays where it is as used. */
+static void mark_adopted(struct loader *l, const sl_weight_row *r)
+{
+    struct sl_row_way way;
+    char name[192];
+    if (find(l, r->name) || !choose_way(l, r, &way)) return;
+    for (int i = 0; i < way.n; i++) {
+        sl_row_part_name(r, &way, i, 0, name, sizeof name);
+        find(l, name);
+    }
+}
+
+/* The kernel for patches of two frames, of which t is the part for the first and `second` that for the other. */
+static sl_status load_frames(struct loader *l, sl_weight_row *r, const file_tensor *t, const file_tensor *second)
+{
+    int64_t n = r->w.n, width = r->w.k / 2, shape[2] = {n, width}, area = width / 3;
+    const file_tensor *frames[2] = {t, second};
+    float *one = malloc((size_t)(n * width) * sizeof *one);
+    sl_status s = one ? SL_OK : sl_fail(l->err, SL_ERR_MEMORY, "out of memory while loading");
+    for (int f = 0; f < 2 && s == SL_OK; f++) {
+        s = check_tensor(l, frames[f], 2, shape);
+        if (s != SL_OK) break;
+        sl_stored_read_f32(frames[f], 0, n * width, one);
+        /* Ours is (D, colour, frame, rows, columns). */
+        for (int64_t i = 0; i < 3 * n; i++)
+            memcpy(l->values + (2 * i + f) * area, one + i * area, (size_t)area * sizeof *one);
+    }
+    free(one);
+    return s == SL_OK ? set_group(l, r, 0) : s;
+}
+
+/* The part of a row's kernel for the second frame, or NULL. */
+static const file_tensor *second_frame(struct loader *l, const sl_weight_row *r)
+{
+    char name[sizeof r->name + 2];
+    if (&r->w != l->model->weights.patch_w || sl_vit_frames(&l->model->config.vit) != 2) return NULL;
+    snprintf(name, sizeof name, "%s.1", r->name);
+    return find(l, name);
 }
 
 /* A factor of an adapter in training: from the adapter's file when there is one, else it stays as it is. */
@@ -256,12 +284,15 @@ static sl_status load_factor(struct loader *l, sl_weight_row *r)
 static sl_status load_row(struct loader *l, sl_weight_row *r)
 {
     if (r->module == SL_MODULE_LORA) return load_factor(l, r);
-    const file_tensor *t = find(l, r->name);
-    if (r->w.blocks) return SL_OK; /* it stays where it is */
+    if (r->w.blocks) {
+        mark_adopted(l, r);
+        return SL_OK;
+    }
+    const file_tensor *t = find(l, r->name), *second = t ? second_frame(l, r) : NULL;
+    struct sl_row_way way;
+    if (second) return load_frames(l, r, t, second);
     if (t) return load_whole(l, r, t);
-    bool splits = r->module != SL_MODULE_VIT || l->model->config.vit.gated_mlp;
-    for (size_t i = 0; splits && i < sizeof split_names / sizeof *split_names; i++)
-        if (ends_with(r->name, split_names[i].fused)) return load_split(l, r, i);
+    if (choose_way(l, r, &way)) return load_split(l, r, &way);
     if (l->in_parts && r->module > SL_MODULE_DECODER) return SL_OK;
     if (r->role != SL_ROLE_BUFFER) return fail_missing(l, r->name);
     /* Checkpoints trained without a selection bias mean zeros. */

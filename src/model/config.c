@@ -660,7 +660,7 @@ json_t *sl_config_to_json(const sl_config *c)
 
 sl_status sl_config_load(const char *dir, sl_config *out, sl_error *err)
 {
-    if (sl_gguf_is_file(dir)) return sl_gguf_config_load(dir, out, err);
+    if (sl_gguf_is_model(dir)) return sl_gguf_config_load(dir, out, err);
     struct sl_buf text = SL_BUF_INIT(MAX_CONFIG_BYTES);
     char *path = sl_path_join(dir, "config.json");
     sl_status status = SL_OK;

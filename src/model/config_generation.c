@@ -101,7 +101,7 @@ sl_status sl_generation_config_parse(const char *json, size_t n, const sl_config
 
 sl_status sl_generation_config_load(const char *dir, const sl_config *c, sl_generation_config *out, sl_error *err)
 {
-    if (sl_gguf_is_file(dir)) return sl_gguf_generation_load(dir, c, out, err);
+    if (sl_gguf_is_model(dir)) return sl_gguf_generation_load(dir, c, out, err);
     sl_generation_config_defaults(c, out);
     struct sl_buf text = SL_BUF_INIT(MAX_BYTES);
     char *path = sl_path_join(dir, "generation_config.json");

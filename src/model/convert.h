@@ -4,6 +4,7 @@
 #ifndef SL_MODEL_CONVERT_H
 #define SL_MODEL_CONVERT_H
 
+#include "model/gguf_names.h"
 #include "model/model.h"
 
 typedef struct sl_convert_options {
@@ -14,6 +15,12 @@ typedef struct sl_convert_options {
      * blocks what sl_blocks_fit says.
      */
     sl_dtype type;
+    /*
+     * Of a GGUF file: whose names it has. SL_N_GGUF_LAYOUTS: llama.cpp's pair for a family that it knows, else this
+     * program's own.
+     */
+    sl_gguf_layout layout;
+    const char *mmproj;    /* the second file of a pair; NULL: "mmproj-" before the name of the first */
     size_t max_part_bytes; /* a larger checkpoint is cut into several files; 0: never */
     /* Called before each tensor with how many are done, or NULL. */
     void (*progress)(void *arg, int done, int all);
@@ -21,8 +28,9 @@ typedef struct sl_convert_options {
 } sl_convert_options;
 
 /*
- * Reads the model at `in`, a folder or a GGUF file, and writes it to `out`: a GGUF file when the name ends in ".gguf",
- * else a folder, which is made. Numbers are streamed: memory holds one tensor. A failure leaves what was there.
+ * Reads the model at `in`, a folder or a GGUF file, and writes it to `out`: a GGUF file, or pair, when the name ends in
+ * ".gguf", else a folder, which is made. Numbers are streamed: memory holds one tensor. A failure leaves what was
+ * there.
  */
 sl_status sl_convert(const char *in, const char *out, const sl_convert_options *o, sl_error *err);
 

@@ -62,6 +62,9 @@ json_t *sl_config_to_json(const sl_config *c);
  */
 sl_status sl_family_read_folder(const char *dir, sl_config *c, sl_error *err);
 
+/* True when the text of a chat template opens the answer with a thought. */
+bool sl_family_opens_thought(const char *template);
+
 /* --- reading configurations, for families ------------------------------------------------------------------------ */
 
 /* The first of keys a and b (b may be NULL) that o has, as an integer between min and max; neither: a failure. */

@@ -68,8 +68,8 @@ static void read_pictures(struct sl_json_object *o, sl_config *c)
     }
 }
 
-/* True when the text of a template opens the answer with a thought; the newlines are written out in it. */
-static bool opens_thought(const char *template)
+/* In files the newlines of a template are written out. */
+bool sl_family_opens_thought(const char *template)
 {
     return strstr(template, "assistant\\n<think>\\n") || strstr(template, "assistant\n<think>\n");
 }
@@ -83,13 +83,13 @@ static sl_status read_template(const char *dir, sl_config *c, sl_error *err)
     sl_status s = path ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory to read %s", dir);
     if (s == SL_OK && sl_file_exists(path)) {
         s = sl_file_read(path, &text, err);
-        if (s == SL_OK) c->thinks = opens_thought(sl_buf_str(&text));
+        if (s == SL_OK) c->thinks = sl_family_opens_thought(sl_buf_str(&text));
     } else {
         for (int i = 0; i < 2 && s == SL_OK && !c->thinks; i++) {
             json_t *document;
             s = load_json(dir, files[i], &document, err);
             const char *template = json_string_value(json_object_get(document, "chat_template"));
-            if (template) c->thinks = opens_thought(template);
+            if (template) c->thinks = sl_family_opens_thought(template);
             json_decref(document);
         }
     }

@@ -1,21 +1,20 @@
 /*
- * gguf_config.c: config.json as GGUF metadata and back, by one table of names; the tokenizer in both of the forms that
- * files have for it: tokenizer.ggml.* for other programs, tokenizer.huggingface.json, which loses nothing, for this
- * one.
+ * gguf_config.c: config.json as GGUF metadata and back, by one table of names, in this program's own architecture;
+ * those of others are read by gguf_family.c.
  */
 #include "model/gguf_config.h"
 
 #include "base/buf.h"
 #include "base/json.h"
 #include "model/family.h"
-#include "text/byte_level.h"
+#include "model/gguf_family.h"
+#include "model/gguf_tokens.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char ARCHITECTURE[] = "seedling";
 static const char GENERATION_KEY[] = "seedling.generation_config";
-static const char TOKENIZER_KEY[] = "tokenizer.huggingface.json";
 enum { MAX_TEXT = 256 << 20 };
 
 /* Keys of the configuration's sections that the field has other names for. */
@@ -106,16 +105,9 @@ static bool add_key(json_t *top, const char *key, const struct sl_gguf_value *v)
     return json_object_set_new(object, name, value) == 0;
 }
 
-static sl_status read_config(const sl_gguf *g, sl_config *out, sl_error *err)
+static sl_status read_own_config(const sl_gguf *g, sl_config *out, sl_error *err)
 {
-    const char *architecture;
     size_t prefix = strlen(ARCHITECTURE);
-    if (!sl_gguf_get_string(g, "general.architecture", &architecture))
-        return sl_fail(err, SL_ERR_FORMAT, "key \"general.architecture\" is missing or no string");
-    if (strcmp(architecture, ARCHITECTURE) != 0)
-        return sl_fail(err, SL_ERR_UNSUPPORTED,
-                       "architecture \"%.60s\" is not supported in GGUF files; supported is: %s", architecture,
-                       ARCHITECTURE);
     json_t *top = json_object();
     bool ok = top && json_object_set_new(top, "model_type", json_string(ARCHITECTURE)) == 0;
     for (size_t i = 0; ok && i < sl_gguf_n_values(g); i++) {
@@ -129,58 +121,71 @@ static sl_status read_config(const sl_gguf *g, sl_config *out, sl_error *err)
     return s;
 }
 
-static sl_status read_generation(const sl_gguf *g, const sl_config *c, sl_generation_config *out, sl_error *err)
+static sl_status read_config(const struct sl_gguf_pair *p, sl_config *out, sl_error *err)
+{
+    return p->naming.layout == SL_GGUF_SEEDLING ? read_own_config(p->model, out, err)
+                                                : sl_gguf_family_config(p, out, err);
+}
+
+static sl_status read_generation(const struct sl_gguf_pair *p, const sl_config *c, sl_generation_config *out,
+                                 sl_error *err)
 {
     const char *text;
+    if (p->naming.layout != SL_GGUF_SEEDLING) return sl_gguf_family_generation(p->model, c, out, err);
     sl_generation_config_defaults(c, out);
-    if (!sl_gguf_get_string(g, GENERATION_KEY, &text)) return SL_OK;
+    if (!sl_gguf_get_string(p->model, GENERATION_KEY, &text)) return SL_OK;
     sl_status s = sl_generation_config_parse(text, strlen(text), c, out, err);
     return s == SL_OK ? s : sl_fail_context(err, s, "key \"%s\"", GENERATION_KEY);
 }
 
 static sl_status read_tokenizer(const sl_gguf *g, struct sl_tokenizer **out, sl_error *err)
 {
-    const char *text;
-    if (!sl_gguf_get_string(g, TOKENIZER_KEY, &text))
-        return sl_fail(err, SL_ERR_FORMAT, "key \"%s\" is missing: there is no tokenizer", TOKENIZER_KEY);
-    sl_status s = sl_tokenizer_parse(text, strlen(text), out, err);
-    return s == SL_OK ? s : sl_fail_context(err, s, "key \"%s\"", TOKENIZER_KEY);
+    struct sl_buf text = SL_BUF_INIT(MAX_TEXT);
+    sl_status s = sl_gguf_tokens_read(g, &text, err);
+    if (s == SL_OK && !text.len)
+        s = sl_fail(err, SL_ERR_FORMAT, "key \"tokenizer.ggml.tokens\" is missing: there is no tokenizer");
+    if (s == SL_OK) {
+        s = sl_tokenizer_parse(sl_buf_str(&text), text.len, out, err);
+        if (s != SL_OK) sl_fail_context(err, s, "its tokenizer");
+    }
+    sl_buf_release(&text);
+    return s;
 }
 
-/* Closes g and names the file in a failure. */
-static sl_status finish(sl_gguf *g, const char *path, sl_status s, sl_error *err)
+/* Closes p and names the file in a failure. */
+static sl_status finish(struct sl_gguf_pair *p, const char *path, sl_status s, sl_error *err)
 {
-    sl_gguf_close(&g);
+    sl_gguf_pair_close(p);
     return s == SL_OK ? s : sl_fail_context(err, s, "%s", path);
 }
 
 sl_status sl_gguf_config_load(const char *path, sl_config *out, sl_error *err)
 {
-    sl_gguf *g;
-    sl_status s = sl_gguf_open(path, &g, err);
-    return s == SL_OK ? finish(g, path, read_config(g, out, err), err) : s;
+    struct sl_gguf_pair p;
+    sl_status s = sl_gguf_pair_open(path, &p, err);
+    return s == SL_OK ? finish(&p, path, read_config(&p, out, err), err) : s;
 }
 
 sl_status sl_gguf_generation_load(const char *path, const sl_config *c, sl_generation_config *out, sl_error *err)
 {
-    sl_gguf *g;
-    sl_status s = sl_gguf_open(path, &g, err);
-    return s == SL_OK ? finish(g, path, read_generation(g, c, out, err), err) : s;
+    struct sl_gguf_pair p;
+    sl_status s = sl_gguf_pair_open(path, &p, err);
+    return s == SL_OK ? finish(&p, path, read_generation(&p, c, out, err), err) : s;
 }
 
 sl_status sl_gguf_tokenizer_load(const char *path, struct sl_tokenizer **out, sl_error *err)
 {
-    sl_gguf *g;
-    sl_status s = sl_gguf_open(path, &g, err);
+    struct sl_gguf_pair p;
+    sl_status s = sl_gguf_pair_open(path, &p, err);
     *out = NULL;
-    return s == SL_OK ? finish(g, path, read_tokenizer(g, out, err), err) : s;
+    return s == SL_OK ? finish(&p, path, read_tokenizer(p.model, out, err), err) : s;
 }
 
-const char *sl_gguf_tokenizer_json(const sl_gguf *g)
+sl_status sl_gguf_tokenizer_text(const char *path, struct sl_buf *out, sl_error *err)
 {
-    const char *text = NULL;
-    sl_gguf_get_string(g, TOKENIZER_KEY, &text);
-    return text;
+    struct sl_gguf_pair p;
+    sl_status s = sl_gguf_pair_open(path, &p, err);
+    return s == SL_OK ? finish(&p, path, sl_gguf_tokens_read(p.model, out, err), err) : s;
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
@@ -252,82 +257,6 @@ static sl_status write_config(sl_gguf_writer *w, const sl_config *c, sl_error *e
     return SL_OK;
 }
 
-/* A token as vocabularies spell it: added and raw ones by their text, others in the byte alphabet. */
-static void append_token(sl_gguf_writer *w, const char *bytes, size_t n, bool as_is, struct sl_buf *spelled)
-{
-    sl_buf_clear(spelled);
-    if (as_is)
-        sl_buf_add(spelled, bytes, n);
-    else
-        sl_byte_level_spell(bytes, n, spelled);
-    sl_gguf_writer_append_string(w, sl_buf_str(spelled), spelled->len);
-}
-
-/* The form that other programs read: tokens and their types. Ids that are no token are unused (type 5). */
-static sl_status write_tokens(sl_gguf_writer *w, const struct sl_tokenizer *t, const sl_config *c, sl_error *err)
-{
-    enum { NORMAL = 1, CONTROL = 3, USER = 4, UNUSED = 5 };
-    struct sl_buf spelled = SL_BUF_INIT(1 << 22);
-    int32_t vocab = c->decoder.vocab;
-    sl_gguf_writer_string(w, "tokenizer.ggml.model", "gpt2");
-    sl_gguf_writer_string(w, "tokenizer.ggml.pre", "qwen2");
-    sl_gguf_writer_array(w, "tokenizer.ggml.tokens", SL_GGUF_STRING, (uint64_t)vocab);
-    for (int32_t i = 0; i < vocab; i++) {
-        size_t n = 0;
-        char unused[32];
-        const char *bytes = i < sl_tokenizer_vocab_size(t) ? sl_tokenizer_token(t, i, &n) : NULL;
-        if (bytes) {
-            append_token(w, bytes, n, sl_tokenizer_is_added(t, i), &spelled);
-        } else {
-            int length = snprintf(unused, sizeof unused, "[PAD%d]", i);
-            append_token(w, unused, (size_t)length, true, &spelled);
-        }
-    }
-    sl_gguf_writer_array(w, "tokenizer.ggml.token_type", SL_GGUF_I32, (uint64_t)vocab);
-    for (int32_t i = 0; i < vocab; i++) {
-        size_t n;
-        bool there = i < sl_tokenizer_vocab_size(t) && sl_tokenizer_token(t, i, &n);
-        sl_gguf_writer_append_i32(w, !there                          ? UNUSED
-                                     : sl_tokenizer_is_special(t, i) ? CONTROL
-                                     : sl_tokenizer_is_added(t, i)   ? USER
-                                                                     : NORMAL);
-    }
-    sl_gguf_writer_u32(w, "tokenizer.ggml.eos_token_id", (uint32_t)c->ids.eos);
-    sl_gguf_writer_u32(w, "tokenizer.ggml.padding_token_id", (uint32_t)c->ids.pad);
-    if (c->ids.bos >= 0) sl_gguf_writer_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)c->ids.bos);
-    sl_gguf_writer_bool(w, "tokenizer.ggml.add_bos_token", false);
-    bool ok = sl_buf_ok(&spelled);
-    sl_buf_release(&spelled);
-    return ok ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "a token is too long");
-}
-
-/* The merges, from the parsed document, since a tokenizer does not tell them. */
-static sl_status write_merges(sl_gguf_writer *w, const char *tokenizer_json, sl_error *err)
-{
-    json_t *top;
-    sl_status s = sl_json_parse(tokenizer_json, strlen(tokenizer_json), 32, &top, err);
-    if (s != SL_OK) return s;
-    const json_t *merges = json_object_get(json_object_get(top, "model"), "merges");
-    sl_gguf_writer_array(w, "tokenizer.ggml.merges", SL_GGUF_STRING, json_array_size(merges));
-    struct sl_buf pair = SL_BUF_INIT(1 << 22);
-    for (size_t i = 0; i < json_array_size(merges); i++) {
-        const json_t *m = json_array_get(merges, i);
-        sl_buf_clear(&pair);
-        if (json_is_array(m)) {
-            sl_buf_addstr(&pair, json_string_value(json_array_get(m, 0)));
-            sl_buf_addch(&pair, ' ');
-            sl_buf_addstr(&pair, json_string_value(json_array_get(m, 1)));
-        } else {
-            sl_buf_addstr(&pair, json_string_value(m));
-        }
-        sl_gguf_writer_append_string(w, sl_buf_str(&pair), pair.len);
-    }
-    bool ok = sl_buf_ok(&pair);
-    sl_buf_release(&pair);
-    json_decref(top);
-    return ok ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "a merge is too long");
-}
-
 sl_status sl_gguf_write_model(sl_gguf_writer *w, const struct sl_gguf_model *m, sl_error *err)
 {
     struct sl_buf text = SL_BUF_INIT(MAX_TEXT);
@@ -338,9 +267,6 @@ sl_status sl_gguf_write_model(sl_gguf_writer *w, const struct sl_gguf_model *m, 
     if (s == SL_OK) s = sl_generation_config_print(m->generation, &text, err);
     if (s == SL_OK) sl_gguf_writer_string(w, GENERATION_KEY, sl_buf_str(&text));
     sl_buf_release(&text);
-    if (!m->tokenizer) return s;
-    if (s == SL_OK) s = write_tokens(w, m->tokenizer, m->config, err);
-    if (s == SL_OK) s = write_merges(w, m->tokenizer_json, err);
-    if (s == SL_OK) sl_gguf_writer_string(w, TOKENIZER_KEY, m->tokenizer_json);
+    if (s == SL_OK && m->tokenizer) s = sl_gguf_tokens_write(w, m->tokenizer, m->tokenizer_json, true, m->config, err);
     return s;
 }

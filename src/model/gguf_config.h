@@ -8,10 +8,14 @@
 #define SL_MODEL_GGUF_CONFIG_H
 
 #include "model/config.h"
+#include "model/gguf_pair.h"
 #include "model/gguf_writer.h"
 #include "text/tokenizer.h"
 
-/* Reads the configuration of the GGUF file at path; an architecture that is not supported is refused by name. */
+/*
+ * Reads the configuration of the GGUF file, or pair of files (model/gguf_pair.h), at path; an architecture that is not
+ * supported is refused by name.
+ */
 sl_status sl_gguf_config_load(const char *path, sl_config *out, sl_error *err);
 
 /* Reads the sampling defaults; without any, those of c. */
@@ -20,8 +24,8 @@ sl_status sl_gguf_generation_load(const char *path, const sl_config *c, sl_gener
 /* Makes the tokenizer, owned in *out. */
 sl_status sl_gguf_tokenizer_load(const char *path, struct sl_tokenizer **out, sl_error *err);
 
-/* Returns the text of the tokenizer.json that the file embeds, or NULL; borrowed from g. */
-const char *sl_gguf_tokenizer_json(const sl_gguf *g);
+/* Appends the tokenizer as the text of a tokenizer.json to out, nothing when there is none. */
+sl_status sl_gguf_tokenizer_text(const char *path, struct sl_buf *out, sl_error *err);
 
 /* What the three above read back. tokenizer NULL: none; tokenizer_json is the text that it came from. */
 struct sl_gguf_model {
@@ -31,7 +35,7 @@ struct sl_gguf_model {
     const char *tokenizer_json;
 };
 
-/* Adds all of m to a writer. */
+/* Adds all of m to a writer, in this program's own architecture. */
 sl_status sl_gguf_write_model(sl_gguf_writer *w, const struct sl_gguf_model *m, sl_error *err);
 
 #endif

@@ -127,6 +127,11 @@ void sl_gguf_writer_append_f32(sl_gguf_writer *w, float value)
     put_number(&w->values, float_bits(value), 4);
 }
 
+void sl_gguf_writer_append_bool(sl_gguf_writer *w, bool value)
+{
+    put_number(&w->values, value, 1);
+}
+
 /* --- tensors ---------------------------------------------------------------------------------------------------- */
 
 void sl_gguf_writer_declare(sl_gguf_writer *w, const char *name, sl_dtype dtype, int n_dims, const int64_t *shape)

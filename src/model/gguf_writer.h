@@ -26,6 +26,7 @@ void sl_gguf_writer_array(sl_gguf_writer *w, const char *key, sl_gguf_kind eleme
 void sl_gguf_writer_append_string(sl_gguf_writer *w, const char *s, size_t n);
 void sl_gguf_writer_append_i32(sl_gguf_writer *w, int32_t value);
 void sl_gguf_writer_append_f32(sl_gguf_writer *w, float value);
+void sl_gguf_writer_append_bool(sl_gguf_writer *w, bool value);
 
 /* Declares the next tensor: 1..4 dimensions, slowest first; rows of block types are whole blocks. */
 void sl_gguf_writer_declare(sl_gguf_writer *w, const char *name, sl_dtype dtype, int n_dims, const int64_t *shape);

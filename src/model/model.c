@@ -18,7 +18,7 @@ sl_status sl_model_new(const sl_config *config, const sl_weight_plan *plan, bool
     m->vit_keep = m->decoder_keep = SL_KEEP_ALL;
     sl_status s = sl_config_check(config, err);
     if (s == SL_OK) s = sl_weights_build(config, &m->weights, err);
-    if (s == SL_OK && plan->blocks) s = sl_adopt(plan->blocks, &m->weights, &m->adopted, err);
+    if (s == SL_OK && plan->blocks) s = sl_adopt(plan->blocks, config, &m->weights, &m->adopted, err);
     m->plan.blocks = NULL; /* borrowed until here */
     if (s == SL_OK) {
         size_t bytes = sl_weights_bytes(&m->weights, &m->plan);

@@ -27,8 +27,14 @@ struct sl_tokenizer;
  */
 sl_status sl_tokenizer_load(const char *path, struct sl_tokenizer **out, sl_error *err);
 
+/* True when the folder has no tokenizer.json but the files that other programs make one from. */
+bool sl_tokenizer_in_parts(const char *dir);
+
 /* The same from the n bytes of a tokenizer.json; messages name no file. */
 sl_status sl_tokenizer_parse(const char *json, size_t n, struct sl_tokenizer **out, sl_error *err);
+
+/* Appends the text of a tokenizer.json to out. */
+sl_status sl_tokenizer_print(const struct sl_tokenizer *t, struct sl_buf *out, sl_error *err);
 
 /* Writes a tokenizer.json that this program and Hugging Face's tokenizers read alike; atomic. */
 sl_status sl_tokenizer_save(const struct sl_tokenizer *t, const char *path, sl_error *err);

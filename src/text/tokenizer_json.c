@@ -518,16 +518,20 @@ static json_t *write_document(const struct sl_tokenizer *t)
                      "model", model);
 }
 
+sl_status sl_tokenizer_print(const struct sl_tokenizer *t, struct sl_buf *out, sl_error *err)
+{
+    json_t *document = write_document(t);
+    sl_status status = sl_json_dump(document, 2, out, err);
+    json_decref(document);
+    if (!status) sl_buf_addch(out, '\n');
+    return status;
+}
+
 sl_status sl_tokenizer_save(const struct sl_tokenizer *t, const char *path, sl_error *err)
 {
     struct sl_buf text = SL_BUF_INIT(max_file);
-    json_t *document = write_document(t);
-    sl_status status = sl_json_dump(document, 2, &text, err);
-    json_decref(document);
-    if (!status) {
-        sl_buf_addch(&text, '\n');
-        if (!sl_buf_ok(&text)) status = sl_fail(err, SL_ERR_MEMORY, "%s: over %zu bytes", path, max_file);
-    }
+    sl_status status = sl_tokenizer_print(t, &text, err);
+    if (!status && !sl_buf_ok(&text)) status = sl_fail(err, SL_ERR_MEMORY, "%s: over %zu bytes", path, max_file);
     if (!status) status = sl_file_write(path, text.data, text.len, err);
     sl_buf_release(&text);
     return status;

@@ -50,10 +50,8 @@ sl_status sl_tokenizer_add_added(struct sl_tokenizer *t, const struct sl_added_t
 /* Checks that the whole is complete and makes it ready for use. */
 sl_status sl_tokenizer_finish(struct sl_tokenizer *t, sl_error *err);
 
-/* True when the folder has no tokenizer.json but the files that other programs make one from. */
-bool sl_tokenizer_in_parts(const char *dir);
-
-/* Reads such a folder: vocab.json and merges.txt as Qwen's, or tiktoken.model as Kimi's; *out is owned. */
+/* Reads a folder without a tokenizer.json: vocab.json and merges.txt as Qwen's, or tiktoken.model as Kimi's; *out is
+ * owned. */
 sl_status sl_tokenizer_load_parts(const char *dir, struct sl_tokenizer **out, sl_error *err);
 
 /* What one thread needs to cut text into pieces; start with {0}. */
