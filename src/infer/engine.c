@@ -278,6 +278,8 @@ static sl_status build(sl_engine *e, sl_error *err)
     sl_status s = check_options(e, err);
     if (s != SL_OK) return s;
     set_limits(e);
+    e->alone = *e->model->plan.ops;
+    e->alone.n_threads = 1;
     e->step.most_tokens = e->o.chunk + e->o.max_sequences * (SL_MAX_FORCED + 1);
     s = plan_work(e, err);
     if (s == SL_OK) s = divide_memory(e, err);
@@ -285,11 +287,9 @@ static sl_status build(sl_engine *e, sl_error *err)
     if (s == SL_OK) s = make_banned(e, err);
     if (s == SL_OK) s = make_step(e, err);
     if (s == SL_OK) s = make_caches(e, err);
-    if (s == SL_OK) s = sl_sampler_work_init(&e->sampling, e->model->plan.ops, e->model->config.decoder.vocab, err);
+    if (s == SL_OK) s = sl_sampler_work_init(&e->sampling, &e->alone, e->model->config.decoder.vocab, err);
     if (s == SL_OK) s = sl_workspace_init(&e->work_space, e->model->plan.ops, e->model->plan.dt, WORK_CEILING, err);
     if (s == SL_OK) s = sl_workspace_init(&e->vision_space, e->model->plan.ops, e->model->plan.dt, WORK_CEILING, err);
-    e->alone = *e->model->plan.ops;
-    e->alone.n_threads = 1;
     sl_pace_init(&e->pace, e->model->plan.ops->n_threads);
     e->counters.pages = e->counters.pages_free = e->n_pages;
     return s;

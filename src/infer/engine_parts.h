@@ -10,6 +10,7 @@
 #ifndef SL_INFER_ENGINE_PARTS_H
 #define SL_INFER_ENGINE_PARTS_H
 
+#include "infer/costs.h"
 #include "infer/engine.h"
 #include "infer/features.h"
 #include "infer/kv_cache.h"
@@ -92,8 +93,8 @@ struct sl_step {
     sl_request **requests, **prompts;           /* (max_sequences): in the step; whose prompts can go on */
     const void **features;                      /* (most_tokens): the row of each feature */
     int most_tokens, n_tokens, n_seqs, n_features, n_logits;
-    bool decodes; /* some request waits for its next token only */
-    int n_prefill;
+    int n_streams; /* requests that wait for their next token only */
+    int n_prefill; /* tokens of prompts */
 };
 
 struct sl_engine {
@@ -128,10 +129,9 @@ struct sl_engine {
     uint32_t *allowed;         /* (vocab) bits: what a grammar allows next */
     uint32_t *banned[2];       /* tokens that are never chosen: in an answer, in a thought; (vocab) bits */
     struct sl_step step;
-    sl_ops alone;           /* the model's ops table, with one thread */
-    sl_pace pace;           /* of steps, which tells how many threads they get */
-    double decode_seconds;  /* of a step without prefill, smoothed */
-    double prefill_seconds; /* of a prompt token, smoothed */
+    sl_ops alone;   /* the model's ops table, with one thread */
+    sl_pace pace;   /* of steps, which tells how many threads they get */
+    sl_costs costs; /* of steps, which tells how much of prompts and pictures they get */
 };
 
 /* prepare.c: frees everything of a request but its entry in lists; the caller has unlinked it. */

@@ -242,18 +242,19 @@ static bool pictures_wait(const sl_engine *e)
     return wait;
 }
 
-/* Seconds that prompts may take of this step, or pictures after it, when a stream waits. */
+/* Decoding steps that prompts may take of this step, or pictures after it, when a stream waits. */
 static double share_of_others(const sl_engine *e)
 {
-    return PATIENCE * e->decode_seconds / (pictures_wait(e) ? 2 : 1);
+    return pictures_wait(e) ? PATIENCE / 2 : PATIENCE;
 }
 
 /* How many prompt tokens this step may take. */
 static int prefill_budget(const sl_engine *e)
 {
-    if (!e->step.decodes || e->prefill_seconds <= 0) return e->o.chunk;
-    double n = share_of_others(e) / e->prefill_seconds;
-    return n < MIN_CHUNK ? MIN_CHUNK : n > e->o.chunk ? e->o.chunk : (int)n;
+    int streams = e->step.n_streams;
+    if (!streams) return e->o.chunk;
+    if (sl_costs_should_measure(&e->costs, streams)) return 0;
+    return sl_costs_prompt_tokens(&e->costs, share_of_others(e), MIN_CHUNK, e->o.chunk);
 }
 
 static int left_of_prompt(const sl_request *r)
@@ -283,6 +284,7 @@ static const sl_request *list_prompts(sl_engine *e, int *n)
 static void add_prompts(sl_engine *e)
 {
     int n, budget = prefill_budget(e);
+    if (!budget) return;
     const sl_request *oldest = list_prompts(e, &n);
     int kept = budget / 4 > MIN_CHUNK ? budget / 4 : MIN_CHUNK; /* for the oldest, until its turn comes */
     for (int i = 0; i < n; i++) {
@@ -301,13 +303,12 @@ static void add_prompts(sl_engine *e)
 static void fill_step(sl_engine *e)
 {
     struct sl_step *s = &e->step;
-    s->n_tokens = s->n_seqs = s->n_features = s->n_logits = s->n_prefill = 0;
-    s->decodes = false;
+    s->n_tokens = s->n_seqs = s->n_features = s->n_logits = s->n_prefill = s->n_streams = 0;
     s->cu_seqlens[0] = 0;
     for (int i = e->n_running - 1; i >= 0; i--) {
         sl_request *r = e->running[i];
         if (!answers(r)) continue;
-        s->decodes = true;
+        s->n_streams++;
         add_tokens(e, r, r->n_tokens - r->kv.length);
     }
     add_prompts(e);
@@ -353,21 +354,6 @@ static sl_tensor *run_decoder(sl_engine *e)
     return sl_model_logits(ctx, e->model, last);
 }
 
-/* Keeps smoothed times of what a step costs, for prefill_budget. */
-static void note_pace(sl_engine *e, double seconds)
-{
-    const struct sl_step *s = &e->step;
-    if (s->decodes && !s->n_prefill) {
-        if (e->decode_seconds > 0 && seconds > 2 * e->decode_seconds) seconds = 2 * e->decode_seconds; /* an accident */
-        e->decode_seconds += (seconds - e->decode_seconds) * (e->decode_seconds > 0 ? 0.2 : 1);
-    }
-    if (s->n_prefill < MIN_CHUNK) return;
-    double rest = seconds - (s->decodes ? e->decode_seconds : 0);
-    if (rest <= 0) return;
-    double each = rest / s->n_prefill;
-    e->prefill_seconds += (each - e->prefill_seconds) * (e->prefill_seconds > 0 ? 0.2 : 1);
-}
-
 /* Publishes pages, tells of progress and takes the next tokens. */
 static void advance_all(sl_engine *e, const sl_tensor *logits)
 {
@@ -393,7 +379,7 @@ static sl_status run_step(sl_engine *e, sl_error *err)
     sl_status s = sl_ctx_status(&e->work_space.ctx, err);
     double seconds = sl_clock_seconds() - start;
     sl_pace_note(&e->pace, e->step.n_tokens, threads, seconds);
-    note_pace(e, seconds);
+    sl_costs_note(&e->costs, e->step.n_streams, e->step.n_prefill, seconds);
     if (s == SL_OK) {
         advance_all(e, logits);
         return s;
@@ -410,9 +396,9 @@ sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err)
     end_cancelled(e);
     admit(e);
     fill_step(e);
-    bool work = e->step.n_seqs > 0, streaming = e->step.decodes;
+    bool work = e->step.n_seqs > 0, streaming = e->step.n_streams > 0;
     if (work) s = run_step(e, err);
-    work |= sl_vision_step(e, streaming ? share_of_others(e) : UNSEEN);
+    work |= sl_vision_step(e, streaming ? share_of_others(e) * e->costs.decode : UNSEEN);
     pthread_mutex_lock(&e->lock);
     e->counters.steps += work;
     e->counters.running = e->n_running;
