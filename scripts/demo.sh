@@ -11,7 +11,7 @@ model=("$@")
 mkdir -p build/demo
 
 n=0
-while IFS=$'\t' read -r option file question; do
+while IFS=$'\t' read -r option file question truth; do
     case $option in '' | '#'*) continue ;; esac
     n=$((n + 1))
     drawn=build/demo/$n-$(basename "${file%.*}").png
@@ -24,8 +24,8 @@ while IFS=$'\t' read -r option file question; do
     }
     ms=$(((${EPOCHREALTIME/[.,]/} - from) / 1000))
     [ $n -gt 1 ] || echo "The first answer came $((SECONDS - start)) s after the start, building included."
-    printf '\n%s\n  asked:    %s\n  answered: %s   (%d.%02d s, loading the model included)\n' "$file" "$question" "${answer//$'\n'/$'\n            '}" \
-        $((ms / 1000)) $((ms % 1000 / 10))
+    printf '\n%s\n  asked:    %s\n  answered: %s   (%d.%02d s, loading the model included)\n  true:     %s\n' "$file" "$question" "${answer//$'\n'/$'\n            '}" \
+        $((ms / 1000)) $((ms % 1000 / 10)) "$truth"
     grep -q ' [1-9][0-9]* shapes\? drawn' build/demo/said && echo "  drawn:    $drawn"
     # A picture with nothing on it says nothing.
     grep -q ' 0 shapes drawn' build/demo/said && rm -f "$drawn"

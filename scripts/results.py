@@ -2,12 +2,13 @@
 """Turns what training and evaluation left behind into docs/RESULTS.md and the model's card, so that no number is typed.
 
     scripts/results.py collect --model DIR --runs DIR --exam DIR [--think DIR] [--stages DIR] [--scaling DIR]
+                               [--facts FILE]
     scripts/results.py write
     scripts/results.py check
 
 collect   reads metrics.jsonl of the runs (RUNS/STAGE) and records.jsonl of the evaluations (EXAM: the model that ships;
           THINK: the same told to think; STAGES/STAGE: the models of earlier stages; SCALING/NAME: runs of other sizes) into
-          docs/results/nano.json, and draws the learning curves beside it.
+          FACTS, by default docs/results/nano.json, and draws the learning curves beside it.
 write     makes docs/RESULTS.md, models/seedling-nano/README.md and the table of scores in README.md from that file.
 check     fails with a line when one of them is not what write would make.
 """
@@ -18,6 +19,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -162,50 +164,52 @@ def run_facts(folder):
     }
 
 
-def parameters(model):
+def model_info(model):
     out = subprocess.run([SEEDLING, "info", model, "--json"], check=True, capture_output=True, text=True).stdout
     return json.loads(out)
 
 
-def draw_curves(runs, stages):
-    """One picture of the loss (or what the stage has instead) of each stage."""
+def draw_curves(runs, stages, folder):
+    """One picture of each stage's loss, or of what it has instead."""
     for stage in stages:
-        metric = {"vit-mim": "cosine", "vit-contrastive": "loss"}.get(stage, "loss")
-        kind = "held_out" if stage == "vit-mim" else "train"
-        subprocess.run(
-            [SEEDLING, "plot", os.path.join(runs, stage), "--metric", metric, "--kind", kind, "--out", f"docs/results/{stage}.png"],
-            check=True,
-        )
+        what = ["--metric", "cosine", "--kind", "held_out"] if stage == "vit-mim" else []
+        out = os.path.abspath(os.path.join(folder, f"{stage}.png"))
+        subprocess.run([os.path.abspath(SEEDLING), "plot", stage, *what, "--out", out], check=True, cwd=runs)
+
+
+def by_stage(folder):
+    result = {}
+    for stage in STAGES:
+        if os.path.exists(f"{folder}/{stage}/records.jsonl"):
+            records = read_records(f"{folder}/{stage}")
+            families = grouped(records, lambda r: r["family"])
+            result[stage] = {"all": line_of(records), "families": {k: line_of(rs) for k, rs in families.items()}}
+    return result
+
+
+def scaling(folder):
+    names = sorted(os.path.basename(os.path.dirname(p)) for p in glob.glob(f"{folder}/*/metrics.jsonl"))
+    return [{"name": n, "info": model_info(f"{folder}/{n}/model"), **run_facts(f"{folder}/{n}")} for n in names]
 
 
 def collect(args):
-    os.makedirs(os.path.dirname(FACTS), exist_ok=True)
+    folder = os.path.dirname(args.facts)
+    os.makedirs(folder, exist_ok=True)
     stages = [s for s in STAGES if os.path.exists(os.path.join(args.runs, s, "metrics.jsonl"))]
-    weights = os.path.join(args.model, "model.safetensors")
     facts = {
-        "model": {"bytes": os.path.getsize(weights), "info": parameters(args.model)},
+        "model": {"bytes": os.path.getsize(os.path.join(args.model, "model.safetensors")), "info": model_info(args.model)},
         "stages": {s: run_facts(os.path.join(args.runs, s)) for s in stages},
         "exam": exam(read_records(args.exam)),
     }
     if args.think:
         facts["think"] = exam(read_records(args.think))
     if args.stages:
-        facts["by_stage"] = {
-            s: {
-                "all": line_of(read_records(f"{args.stages}/{s}")),
-                "families": {k: line_of(rs) for k, rs in grouped(read_records(f"{args.stages}/{s}"), lambda r: r["family"]).items()},
-            }
-            for s in STAGES
-            if os.path.exists(f"{args.stages}/{s}/records.jsonl")
-        }
+        facts["by_stage"] = by_stage(args.stages)
     if args.scaling:
-        names = sorted(os.path.basename(os.path.dirname(p)) for p in glob.glob(f"{args.scaling}/*/metrics.jsonl"))
-        facts["scaling"] = [
-            {"name": n, "info": parameters(f"{args.scaling}/{n}/model"), **run_facts(f"{args.scaling}/{n}")} for n in names
-        ]
-        facts["scaling"].sort(key=lambda r: r["info"]["parameters"]["total"])
-    draw_curves(args.runs, stages)
-    with open(FACTS, "w") as f:
+        facts["scaling"] = scaling(args.scaling)
+        shutil.copy(f"{args.scaling}/scaling.png", folder)
+    draw_curves(args.runs, stages, folder)
+    with open(args.facts, "w") as f:
         json.dump(facts, f, indent=1)
         f.write("\n")
 
@@ -247,6 +251,7 @@ def main():
         p.add_argument(f"--{name}", required=True)
     for name in ("think", "stages", "scaling"):
         p.add_argument(f"--{name}")
+    p.add_argument("--facts", default=FACTS)
     p.set_defaults(run=collect)
     commands.add_parser("write").set_defaults(run=write)
     commands.add_parser("check").set_defaults(run=check)

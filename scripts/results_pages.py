@@ -146,7 +146,7 @@ The share of hidden patches' features that is found again (vit-mim), and the los
 
 {curves(facts)}
 ## Size
-Three widths on the same scenes, the same steps and batches (`scripts/scaling.sh`; small on purpose: it shows the direction, not a law).
+Three widths on the same scenes, the same steps and batches (`scripts/scaling.sh`: minutes each, so it shows a direction and no law).
 
 {scaling(facts)}"""
 
@@ -188,4 +188,6 @@ def with_scores(readme, facts):
     head, rest = readme.split(BEGIN)
     tail = rest.split(END)[1]
     rows = [[b["name"], percent(b["right"]), percent(b["blind"])] for b in facts["exam"]["bars"] if b["questions"]]
-    return head + BEGIN + "\n" + table(["held-out questions", "right, %", "without the picture, %"], rows) + END + tail
+    links = "Every number is in [docs/RESULTS.md](docs/RESULTS.md), with chance and by level; the model's card is "
+    links += "[models/seedling-nano/README.md](models/seedling-nano/README.md).\n\n"
+    return head + BEGIN + "\n## What the model that ships gets right\n" + links + table(["held-out questions", "right, %", "without the picture, %"], rows) + END + tail
