@@ -9,7 +9,8 @@
 collect   reads metrics.jsonl of the runs (RUNS/STAGE) and records.jsonl of the evaluations (EXAM: the model that ships;
           THINK: the same told to think; STAGES/STAGE: the models of earlier stages; SCALING/NAME: runs of other sizes) into
           FACTS, by default docs/results/nano.json, and draws the learning curves beside it.
-write     makes docs/RESULTS.md, models/seedling-nano/README.md and the table of scores in README.md from that file.
+write     makes docs/RESULTS.md from that file and, when it is the model in models/seedling-nano that was examined, the card
+          in that folder and the table of scores in README.md.
 check     fails with a line when one of them is not what write would make.
 """
 
@@ -26,6 +27,7 @@ import sys
 import results_pages
 
 FACTS = "docs/results/nano.json"
+SHIPPED = "models/seedling-nano"
 STAGES = ["vit-mim", "vit-contrastive", "text", "stage0", "stage1", "stage2", "sft"]
 SEEDLING = os.environ.get("SEEDLING_BIN", "build/seedling")
 
@@ -197,6 +199,7 @@ def collect(args):
     os.makedirs(folder, exist_ok=True)
     stages = [s for s in STAGES if os.path.exists(os.path.join(args.runs, s, "metrics.jsonl"))]
     facts = {
+        "shipped": os.path.samefile(args.model, SHIPPED) if os.path.exists(SHIPPED) else False,
         "model": {"bytes": os.path.getsize(os.path.join(args.model, "model.safetensors")), "info": model_info(args.model)},
         "stages": {s: run_facts(os.path.join(args.runs, s)) for s in stages},
         "exam": exam(read_records(args.exam)),
@@ -215,16 +218,15 @@ def collect(args):
 
 
 def pages():
-    """Path and text of every page that is made from the facts."""
+    """Path and text of every page that is made from the facts; those about the model that ships only when it was examined."""
     with open(FACTS) as f:
         facts = json.load(f)
-    with open("README.md") as f:
-        readme = f.read()
-    return {
-        "docs/RESULTS.md": results_pages.results(facts),
-        "models/seedling-nano/README.md": results_pages.card(facts),
-        "README.md": results_pages.with_scores(readme, facts),
-    }
+    made = {"docs/RESULTS.md": results_pages.results(facts)}
+    if facts["shipped"]:
+        with open("README.md") as f:
+            made["README.md"] = results_pages.with_scores(f.read(), facts)
+        made[f"{SHIPPED}/README.md"] = results_pages.card(facts)
+    return made
 
 
 def write(_):

@@ -122,8 +122,11 @@ def results(facts):
     if facts.get("think"):
         think = f"\nTold to think first, the model answers {percent(facts['think']['all']['right'])} % of "
         think += f"{facts['think']['all']['questions']} questions right.\n\n" + levels(facts["think"])
+    interim = ""
+    if not facts["shipped"]:
+        interim = "\n**These are numbers of a model in the making, after the stages below; its weights are not in the repository.**\n"
     return f"""# Results of seedling-nano
-
+{interim}
 Made by `scripts/results.py write` from [results/nano.json](results/nano.json), which `scripts/results.py collect` reads from the runs and
 the records of `seedling eval`; `scripts/reproduce-nano.sh` does all of it. The exam is `recipes/data/exam.yaml`: {exam['all']['questions']} held-out
 questions, which share no seed and not all styles, fonts and phrasings with what was trained on. *Model* is the share of right answers with half of its

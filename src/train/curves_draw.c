@@ -80,7 +80,7 @@ static void draw_axes(cairo_t *cr, const struct axes *a, const char *title)
         cairo_set_source_rgb(cr, 0.2, 0.2, 0.2);
         snprintf(text, sizeof text, "%.4g", a->logarithmic ? pow(10, y) : y);
         draw_label(cr, LEFT - 8, place_y(a, y) + 4, 1, text);
-        snprintf(text, sizeof text, "%.3g", a->logarithmic ? pow(10, x) : x);
+        snprintf(text, sizeof text, "%.4g", a->logarithmic ? pow(10, x) : x);
         draw_label(cr, place_x(a, x), HEIGHT - BOTTOM + 18, 0.5, text);
     }
     draw_label(cr, (WIDTH + LEFT) / 2.0, HEIGHT - 12, 0.5, a->logarithmic ? "tokens (logarithmic)" : "step");
