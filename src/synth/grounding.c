@@ -285,56 +285,57 @@ static void think_of(struct sl_scene_task *t, const struct sl_scene_object *like
     if (targets->n) sl_synth_think(t->out, ".");
 }
 
-static sl_status make_one(struct sl_scene_task *t, bool point)
+sl_status sl_grounding_ask(struct sl_scene_task *t, const struct sl_scene_object *like, bool many, bool point)
 {
-    struct sl_scene_object like;
     struct sl_targets targets;
     char name[SL_MAX_SAID], plural[SL_MAX_SAID];
-    bool none = sl_synth_chance(t->r, none_share);
-    sl_status status = compose_with(t, &like, none ? 0 : 1);
-    if (status) return status;
-    sl_grounding_find(&t->scene, &like, &targets);
-    ask(t, point ? point_phrases : box_phrases, sl_grounding_name(&like, false, name));
-    think_of(t, &like, &targets);
-    if (none)
-        deny(t, sl_grounding_name(&like, true, plural));
+    sl_status status = SL_OK;
+    sl_grounding_find(&t->scene, like, &targets);
+    sl_grounding_name(like, true, plural);
+    if (many)
+        ask(t, point ? points_phrases : boxes_phrases, plural);
+    else
+        ask(t, point ? point_phrases : box_phrases, sl_grounding_name(like, false, name));
+    think_of(t, like, &targets);
+    if (targets.n == 0)
+        deny(t, plural);
     else
         status = sl_grounding_answer(t, &targets, point);
     sl_grounding_truth(t, &targets, point);
+    if (many && point) sl_synth_truth(t->out, "threshold", json_real(0.9));
     sl_synth_truth(t->out, "chance", json_real(none_share));
     return status;
 }
 
+static sl_status make_one(struct sl_scene_task *t, bool point)
+{
+    struct sl_scene_object like;
+    bool none = sl_synth_chance(t->r, none_share);
+    sl_status status = compose_with(t, &like, none ? 0 : 1);
+    return status ? status : sl_grounding_ask(t, &like, false, point);
+}
+
 /* --- many and counting ---------------------------------------------------------------------------------------- */
+
+int sl_grounding_most(const struct sl_synth_request *r)
+{
+    static const int limits[] = {4, 8, 16, 30};
+    return limits[r->level];
+}
 
 /* Returns how many there are to be, uniform from 0 to *most or, where none has its own share, from 1. */
 static int draw_count(struct sl_scene_task *t, bool with_none, int *most)
 {
-    static const int limits[] = {4, 8, 16, 30};
-    *most = limits[t->r->level];
+    *most = sl_grounding_most(t->r);
     return sl_synth_int(t->r, with_none ? 0 : 1, *most);
 }
 
 static sl_status make_many(struct sl_scene_task *t, bool point)
 {
     struct sl_scene_object like;
-    struct sl_targets targets;
-    char name[SL_MAX_SAID];
     int most, n = sl_synth_chance(t->r, none_share) ? 0 : draw_count(t, false, &most);
     sl_status status = compose_with(t, &like, n);
-    if (status) return status;
-    sl_grounding_find(&t->scene, &like, &targets);
-    sl_grounding_name(&like, true, name);
-    ask(t, point ? points_phrases : boxes_phrases, name);
-    think_of(t, &like, &targets);
-    if (n == 0)
-        deny(t, name);
-    else
-        status = sl_grounding_answer(t, &targets, point);
-    sl_grounding_truth(t, &targets, point);
-    if (point) sl_synth_truth(t->out, "threshold", json_real(0.9));
-    sl_synth_truth(t->out, "chance", json_real(none_share));
-    return status;
+    return status ? status : sl_grounding_ask(t, &like, true, point);
 }
 
 static void count_truth(struct sl_scene_task *t, const struct sl_targets *targets, bool point, int most)
@@ -353,7 +354,7 @@ static void count_truth(struct sl_scene_task *t, const struct sl_targets *target
     }
 }
 
-static sl_status make_count(struct sl_scene_task *t, bool point)
+sl_status sl_grounding_ask_count(struct sl_scene_task *t, const struct sl_scene_object *like, int most, bool point)
 {
     static const char *const direct[] = {"How many %s are there?", "Count the %s.", "What is the number of %s?",
                                          "Tell me how many %s you see.", NULL};
@@ -361,16 +362,14 @@ static sl_status make_count(struct sl_scene_task *t, bool point)
                                            "Count the %s by pointing at them first.",
                                            "How many %s are there? Put a point on each before you answer.",
                                            "Mark every one of the %s with a point, then count.", NULL};
-    struct sl_scene_object like;
     struct sl_targets targets;
     char name[SL_MAX_SAID];
-    int most, n = draw_count(t, true, &most);
-    sl_status status = compose_with(t, &like, n);
-    if (status) return status;
-    sl_grounding_find(&t->scene, &like, &targets);
-    ask(t, point ? pointing : direct, sl_grounding_name(&like, true, name));
+    sl_status status = SL_OK;
+    sl_grounding_find(&t->scene, like, &targets);
+    int n = targets.n;
+    ask(t, point ? pointing : direct, sl_grounding_name(like, true, name));
     sl_synth_think(t->out, "I go from left to right and point at each of the %s: ", name);
-    for (int i = 0; i < targets.n; i++) {
+    for (int i = 0; i < n; i++) {
         sl_synth_think(t->out, "%s%d at ", i ? ", " : "", i + 1);
         sl_grounding_think_at(t, &t->scene.objects[targets.items[i]]);
     }
@@ -382,6 +381,14 @@ static sl_status make_count(struct sl_scene_task *t, bool point)
         sl_synth_answer(t->out, "%d", n);
     count_truth(t, &targets, point, most);
     return status;
+}
+
+static sl_status make_count(struct sl_scene_task *t, bool point)
+{
+    struct sl_scene_object like;
+    int most, n = draw_count(t, true, &most);
+    sl_status status = compose_with(t, &like, n);
+    return status ? status : sl_grounding_ask_count(t, &like, most, point);
 }
 
 /* --- the family ----------------------------------------------------------------------------------------------- */

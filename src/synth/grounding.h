@@ -1,5 +1,6 @@
 /*
- * grounding.h: between the files of the family "grounding".
+ * grounding.h: where things of a scene are, and how many: between the files of the family "grounding", and for
+ * dialogues about scenes.
  */
 #ifndef SL_SYNTH_GROUNDING_H
 #define SL_SYNTH_GROUNDING_H
@@ -17,6 +18,16 @@ struct sl_targets {
 /* Each makes a sample of its task. */
 sl_status sl_grounding_refer(struct sl_scene_task *t);
 sl_status sl_grounding_describe(struct sl_scene_task *t);
+
+/* Asks for a box or a point of the one thing of the present scene that is as like, or for those of all such things, and
+ * answers; none is an answer too. */
+sl_status sl_grounding_ask(struct sl_scene_task *t, const struct sl_scene_object *like, bool many, bool point);
+
+/* Asks how many are as like, the answer being 0 to most, with a point on each if so wanted, and answers. */
+sl_status sl_grounding_ask_count(struct sl_scene_task *t, const struct sl_scene_object *like, int most, bool point);
+
+/* Returns how many things of one description a question of the request's level is about at most. */
+int sl_grounding_most(const struct sl_synth_request *r);
 
 /* Returns what a scene of the request's level has. */
 struct sl_scene_options sl_grounding_options(const struct sl_synth_request *r);

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum task { CAPTION, DENSE, DOCUMENT, YES_NO, QUESTION, CHOICE, ABSENT, N_TASKS };
+enum task { CAPTION, DENSE, DOCUMENT, YES_NO, QUESTION, CHOICE, ABSENT, DIALOGUE, N_TASKS };
 
 static const char *const tasks[N_TASKS] = {"caption",  "dense-caption", "document", "yes-no",
-                                           "question", "choice",        "absent"};
+                                           "question", "choice",        "absent",   "dialogue"};
 
 struct sl_scene_options sl_scenes_options(const struct sl_synth_request *r)
 {
@@ -243,8 +243,10 @@ static sl_status make_task(struct sl_scene_task *t)
         return sl_scenes_question(t, false);
     case CHOICE:
         return sl_scenes_question(t, true);
-    default:
+    case ABSENT:
         return sl_scenes_absent(t);
+    default:
+        return sl_scenes_dialogue(t);
     }
 }
 
@@ -269,7 +271,7 @@ static sl_status validate(void *state, const struct sl_synth_request *r, const s
 
 const struct sl_synth_family sl_family_scenes = {
     .name = "scenes",
-    .title = "composed scenes: captions, picture-text documents, questions, what is not there",
+    .title = "composed scenes: captions, picture-text documents, questions, what is not there, dialogues",
     .tasks = tasks,
     .n_tasks = N_TASKS,
     .n_levels = 4,

@@ -115,21 +115,17 @@ static bool ask_relation(struct sl_scene_task *t, bool yes, int at, char questio
     return true;
 }
 
-sl_status sl_scenes_yes_no(struct sl_scene_task *t)
+/* Writes a yes-no question of a form about object at; false: the scene has none. */
+static bool word_yes_no(struct sl_scene_task *t, int form, bool yes, int at, char question[MAX_TEXT])
 {
-    char question[MAX_TEXT] = "";
-    bool yes = sl_synth_chance(t->r, 0.5);
-    int at, form = sl_synth_int(t->r, 0, 2);
-    for (int i = 0; !question[0] && i < MAX_TRIES; i++) {
-        sl_status status = compose_unique(t, &at);
-        if (status) return status;
-        if (form == 0) ask_existence(t, yes, at, question);
-        if (form == 1) ask_attribute(t, yes, at, question);
-        if (form == 2 && !ask_relation(t, yes, at, question)) question[0] = '\0';
-    }
-    sl_status status = question[0] ? sl_scene_task_show(t)
-                                   : sl_fail(t->err, SL_ERR_ARGUMENT, "no scene with two objects on clear sides");
-    if (status) return status;
+    if (form == 0) ask_existence(t, yes, at, question);
+    if (form == 1) ask_attribute(t, yes, at, question);
+    return form != 2 || ask_relation(t, yes, at, question);
+}
+
+/* Asks and answers it. */
+static void say_yes_no(struct sl_scene_task *t, const char *question, bool yes)
+{
     static const char *const ends[] = {" Answer yes or no.", "", " Yes or no?", " Reply with yes or no.", NULL};
     sl_synth_user(t->out, "%s%s", question, sl_synth_phrase(t->r, ends));
     sl_scenes_think_list(t);
@@ -138,7 +134,31 @@ sl_status sl_scenes_yes_no(struct sl_scene_task *t)
     sl_synth_truth(t->out, "checker", json_string("yes-no"));
     sl_synth_truth(t->out, "answer", json_string(yes ? "yes" : "no"));
     sl_synth_truth(t->out, "chance", json_real(0.5));
-    return SL_OK;
+}
+
+sl_status sl_scenes_yes_no(struct sl_scene_task *t)
+{
+    char question[MAX_TEXT];
+    bool yes = sl_synth_chance(t->r, 0.5), found = false;
+    int at, form = sl_synth_int(t->r, 0, 2);
+    for (int i = 0; !found && i < MAX_TRIES; i++) {
+        sl_status status = compose_unique(t, &at);
+        if (status) return status;
+        found = word_yes_no(t, form, yes, at, question);
+    }
+    sl_status status =
+        found ? sl_scene_task_show(t) : sl_fail(t->err, SL_ERR_ARGUMENT, "no scene with two objects on clear sides");
+    if (!status) say_yes_no(t, question, yes);
+    return status;
+}
+
+bool sl_scenes_ask_yes_no(struct sl_scene_task *t, int at)
+{
+    char question[MAX_TEXT];
+    bool yes = sl_synth_chance(t->r, 0.5);
+    if (!word_yes_no(t, sl_synth_int(t->r, 0, 2), yes, at, question)) return false;
+    say_yes_no(t, question, yes);
+    return true;
 }
 
 /* --- open questions ------------------------------------------------------------------------------------------- */
@@ -279,12 +299,30 @@ static void offer_options(struct sl_scene_task *t, const struct question *q)
     sl_synth_truth(t->out, "chance", json_real(1.0 / MAX_OPTIONS));
 }
 
-sl_status sl_scenes_question(struct sl_scene_task *t, bool choice)
+/* Asks and answers it without options. */
+static void say_open(struct sl_scene_task *t, const struct question *q)
 {
     static const char *const ends[] = {"", " Answer with a word or two.", " Answer briefly.",
                                        " A short answer, please.", NULL};
+    sl_synth_user(t->out, "%s%s", q->text, sl_synth_phrase(t->r, ends));
+    sl_scenes_think_list(t);
+    sl_synth_think(t->out, "The answer is: %s.", q->answer);
+    sl_synth_answer(t->out, "%s", q->answer);
+    sl_synth_truth(t->out, "checker", json_string("exact"));
+    sl_synth_truth(t->out, "answer", json_string(q->answer));
+    sl_synth_truth(t->out, "chance", json_real(q->chance));
+}
+
+/* Returns a form of question that scenes of the request's level can be asked. */
+static int draw_form(const struct sl_synth_request *r)
+{
+    return sl_synth_int(r, 0, r->level >= 1 ? 3 : 2);
+}
+
+sl_status sl_scenes_question(struct sl_scene_task *t, bool choice)
+{
     struct question q = {.text = ""};
-    int form = sl_synth_int(t->r, 0, t->r->level >= 1 ? 3 : 2), at;
+    int form = draw_form(t->r), at;
     bool found = false;
     for (int i = 0; i < MAX_TRIES && !found; i++) {
         sl_status status = compose_unique(t, &at);
@@ -293,18 +331,19 @@ sl_status sl_scenes_question(struct sl_scene_task *t, bool choice)
     }
     sl_status status = found ? sl_scene_task_show(t) : sl_fail(t->err, SL_ERR_ARGUMENT, "no scene to ask about");
     if (status) return status;
-    if (choice) {
+    if (choice)
         offer_options(t, &q);
-        return SL_OK;
-    }
-    sl_synth_user(t->out, "%s%s", q.text, sl_synth_phrase(t->r, ends));
-    sl_scenes_think_list(t);
-    sl_synth_think(t->out, "The answer is: %s.", q.answer);
-    sl_synth_answer(t->out, "%s", q.answer);
-    sl_synth_truth(t->out, "checker", json_string("exact"));
-    sl_synth_truth(t->out, "answer", json_string(q.answer));
-    sl_synth_truth(t->out, "chance", json_real(q.chance));
+    else
+        say_open(t, &q);
     return SL_OK;
+}
+
+bool sl_scenes_ask_open(struct sl_scene_task *t, int at)
+{
+    struct question q = {.text = ""};
+    if (!ask(t, draw_form(t->r), at, &q)) return false;
+    say_open(t, &q);
+    return true;
 }
 
 /* --- what is not there ---------------------------------------------------------------------------------------- */
