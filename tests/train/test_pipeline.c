@@ -5,6 +5,8 @@
 
 #include "train/pipeline.h"
 
+#include <glob.h>
+
 /* Writes a recipe of that stage. */
 static void write_stage(const char *stage)
 {
@@ -118,6 +120,24 @@ static void test_bad_skips_are_refused(void **state)
     }
 }
 
+/* Every recipe for training is a stage or a pipeline of stages. */
+static void test_the_recipes_that_ship_can_be_read(void **state)
+{
+    (void)state;
+    glob_t found;
+    assert_int_equal(glob("recipes/{.,smoke,nano,mini,seed1.5-vl}/*.yaml", GLOB_BRACE, NULL, &found), 0);
+    assert_true(found.gl_pathc > 20);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        static const char *const from[] = {"init.model=runs/some"};
+        sl_pipeline p;
+        sl_error err = {0};
+        int n = strstr(found.gl_pathv[i], "all.yaml") ? 0 : 1; /* a stage alone is told what it starts from */
+        assert_sl_ok(sl_pipeline_read(found.gl_pathv[i], "out", from, n, &p, &err), &err);
+        sl_pipeline_release(&p);
+    }
+    globfree(&found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_what_follows_a_skipped_stage_starts_where_it_would_have),
         cmocka_unit_test(test_the_vit_can_be_trained_with_the_adapter),
         cmocka_unit_test(test_bad_skips_are_refused),
+        cmocka_unit_test(test_the_recipes_that_ship_can_be_read),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
