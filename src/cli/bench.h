@@ -24,8 +24,9 @@ struct sl_bench {
     const sl_ops *ops;
     void (*emit)(void *arg, const struct sl_bench_row *row);
     void *arg;
-    int sequences; /* of a training step */
-    bool f32;      /* the training step in f32, instead of bf16 */
+    const char *model; /* of sl_bench_file: a folder, a GGUF file or a pair of them */
+    int sequences;     /* of a training step */
+    bool f32;          /* the training step in f32, instead of bf16 */
 };
 
 enum { SL_BENCH_REPEATS = 5, SL_BENCH_MOST = 32 };
@@ -85,5 +86,8 @@ sl_status sl_bench_serve(const struct sl_bench *b, sl_error *err);
 
 /* Forward, backward and AdamW of `mini` on packed sequences of 2,048 tokens with pictures. */
 sl_status sl_bench_train(const struct sl_bench *b, sl_error *err);
+
+/* Vision, prefill and decode (what names one of them; NULL: all) of b->model, as it is in its file. */
+sl_status sl_bench_file(const struct sl_bench *b, const char *what, sl_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "cli/bench.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "model/gguf_pair.h"
 #include "tensor/cpu/cpu.h"
 
 #include <stdio.h>
@@ -45,11 +46,27 @@ static int find_bench(const char *name)
     return -1;
 }
 
+/* Only these measure a given model. */
+static bool is_of_file(const char *name)
+{
+    return strcmp(name, "vision") == 0 || strcmp(name, "prefill") == 0 || strcmp(name, "decode") == 0;
+}
+
+/* Runs what was named of a given model, or all three. */
+static sl_status run_file(const struct sl_bench *b, const struct sl_cli_args *args, sl_error *err)
+{
+    sl_status s = args->n ? SL_OK : sl_bench_file(b, NULL, err);
+    for (int i = 0; i < args->n && s == SL_OK; i++) s = sl_bench_file(b, args->items[i], err);
+    return s;
+}
+
 int sl_cmd_bench(int argc, char **argv)
 {
     int64_t threads = 0;
     bool json = false, f32 = false;
     int64_t sequences = 8;
+    const char *model = NULL, *mmproj = NULL;
+    char path[8192];
     const struct sl_cli_option options[] = {
         {.name = "sequences",
          .arg = "N",
@@ -58,6 +75,14 @@ int sl_cmd_bench(int argc, char **argv)
          .max = 64,
          .integer = &sequences},
         {.name = "f32", .help = "train in f32 instead of bf16", .flag = &f32},
+        {.name = "model",
+         .arg = "MODEL",
+         .help = "vision, prefill and decode of this model, as it is in its folder or GGUF file",
+         .string = &model},
+        {.name = "mmproj",
+         .arg = "FILE",
+         .help = "of a MODEL.gguf without a vision tower: the file that has it",
+         .string = &mmproj},
     };
     const struct sl_cli_spec spec = {
         .name = "bench",
@@ -69,7 +94,7 @@ int sl_cmd_bench(int argc, char **argv)
             "the rate that is asked of it. Without a name, all of them run,\n"
             "which takes two to three minutes and 20 GB of memory.",
         .example = "seedling bench gemm\nseedling bench vision decode --json --threads 1\nseedling bench train "
-                   "--sequences 1 --f32",
+                   "--sequences 1 --f32\nseedling bench --model q4.gguf",
         .max_args = 16,
         .options = options,
         .n_options = SL_CLI_COUNT(options),
@@ -84,14 +109,21 @@ int sl_cmd_bench(int argc, char **argv)
             return sl_cli_usage(
                 "bench", "no bench '%s'; there are gemm, ops, vision, prefill, decode, train, loader, synth, serve",
                 args.items[i]);
+    for (int i = 0; i < args.n && model; i++)
+        if (!is_of_file(args.items[i]))
+            return sl_cli_usage("bench", "--model goes with vision, prefill and decode, not with %s", args.items[i]);
     sl_error err = {0};
     sl_ops *ops = NULL;
+    if (model && sl_gguf_pair_name(model, mmproj, path, sizeof path, &err) != SL_OK)
+        return sl_cli_failed("bench", "%s", err.message);
     if (sl_cpu_ops_default((int)threads, &ops, &err) != SL_OK) return sl_cli_failed("bench", "%s", err.message);
     struct sl_bench b = {.ops = ops, .emit = json ? print_json : print_row, .sequences = (int)sequences, .f32 = f32};
+    b.model = model ? path : NULL;
     if (!json) printf("seedling %s, kernels %s, %d threads\n", sl_version(), ops->name, ops->n_threads);
     int n = args.n ? args.n : SL_CLI_COUNT(benches);
-    sl_status s = SL_OK;
-    for (int i = 0; i < n && s == SL_OK; i++) s = benches[args.n ? find_bench(args.items[i]) : i].run(&b, &err);
+    sl_status s = model ? run_file(&b, &args, &err) : SL_OK;
+    for (int i = 0; !model && i < n && s == SL_OK; i++)
+        s = benches[args.n ? find_bench(args.items[i]) : i].run(&b, &err);
     sl_cpu_ops_free(ops);
     return s == SL_OK ? SL_EXIT_OK : sl_cli_failed("bench", "%s", err.message);
 }

@@ -191,8 +191,9 @@ static void test_every_level_gives_the_bits_of_the_reference(void **state)
     (void)state;
     static const struct {
         int m, n, k, groups, parts;
-    } sizes[] = {{1, 64, 256, 0, 1},  {1, 33, 1024, 0, 1}, {4, 70, 512, 0, 2}, {7, 100, 768, 0, 3},
-                 {19, 31, 512, 0, 1}, {11, 48, 256, 3, 1}, {9, 66, 512, 4, 2}};
+    } sizes[] = {{1, 64, 256, 0, 1},  {1, 33, 1024, 0, 1},  {4, 70, 512, 0, 2}, {7, 100, 768, 0, 3},
+                 {19, 31, 512, 0, 1}, {11, 48, 256, 3, 1},  {9, 66, 512, 4, 2}, {37, 75, 768, 0, 2},
+                 {90, 50, 512, 4, 1}, {16, 130, 1024, 0, 3}};
     for (int t = 0; t < N_TYPES; t++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             int64_t k = sizes[s].k - (sl_dtype_block(all[t]) == 32 && s % 2 ? 96 : 0);

@@ -31,11 +31,24 @@ struct blocks_call {
     float *out; /* result (i, j) goes to out[i * GEMM_PANEL + j] */
 };
 
+enum { BLOCKS_TILE = 16, BLOCKS_TILE_ROWS = 8, BLOCKS_TILE_LEAST = 8 }; /* the last: rows of a that repay unpacking */
+
+/* A stretch of BLOCKS_TILE rows of b, which become columns, unpacked for many rows of a. */
+struct blocks_tile {
+    uint8_t q[BLOCKS_STRETCH / 4][BLOCKS_TILE][4]; /* unsigned: see blocks_tiles_vnni.c */
+    float scale[BLOCKS_RUNS][BLOCKS_TILE], min[BLOCKS_RUNS][BLOCKS_TILE];
+    int32_t halves[2 * BLOCKS_RUNS][BLOCKS_TILE]; /* Q6_K: integer scales of each 16 */
+};
+
 /* How a level multiplies. */
 struct blocks_level {
     /* Rounds k numbers of a row (SL_F32 or SL_BF16) into the stretches at out. */
     void (*round)(const void *x, sl_dtype type, int64_t k, struct blocks_act *out);
     void (*multiply)(const struct blocks_call *c);
+    /* The same bits for many rows of a; NULL: there is no such way. Unpacks c->n <= BLOCKS_TILE rows of b ... */
+    void (*unpack)(const struct blocks_call *c, struct blocks_tile *out);
+    /* ... and multiplies them with c->m <= BLOCKS_TILE_ROWS rows of a. c->b is not read. */
+    void (*multiply_tile)(const struct blocks_call *c, const struct blocks_tile *tile);
     void (*epilogue)(const struct gemm_tail *t, int rows); /* gemm_tail.run, on f32 sums */
 };
 
@@ -44,5 +57,9 @@ void sl_blocks_run(const sl_ops *o, const sl_gemm *g, const struct blocks_level 
 
 /* The kernel with byte products, compiled in a file of its own (blocks_vnni.c). */
 void sl_blocks_multiply_vnni(const struct blocks_call *c);
+
+/* blocks_level.unpack and .multiply_tile with byte products (blocks_tiles_vnni.c). */
+void sl_blocks_unpack_vnni(const struct blocks_call *c, struct blocks_tile *out);
+void sl_blocks_multiply_tile_vnni(const struct blocks_call *c, const struct blocks_tile *tile);
 
 #endif

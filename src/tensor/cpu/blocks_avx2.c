@@ -74,8 +74,11 @@ static void gemm_blocks_avx2(const sl_ops *o, const sl_gemm *g)
 
 static void gemm_blocks_vnni(const sl_ops *o, const sl_gemm *g)
 {
-    static const struct blocks_level level = {
-        .round = round_row, .multiply = sl_blocks_multiply_vnni, .epilogue = sl_gemm_epilogue_avx512};
+    static const struct blocks_level level = {.round = round_row,
+                                              .multiply = sl_blocks_multiply_vnni,
+                                              .unpack = sl_blocks_unpack_vnni,
+                                              .multiply_tile = sl_blocks_multiply_tile_vnni,
+                                              .epilogue = sl_gemm_epilogue_avx512};
     sl_blocks_run(o, g, &level);
 }
 

@@ -261,7 +261,7 @@ BLOCKS_INLINE void blocks_multiply_rows(const struct blocks_call *c, sl_dtype ty
 }
 
 /* blocks_level.multiply. */
-static void blocks_multiply(const struct blocks_call *c)
+static inline void blocks_multiply(const struct blocks_call *c)
 {
 #define BLOCKS_CASE(type, ...)                                                                                         \
     case type: {                                                                                                       \

@@ -42,7 +42,8 @@ static int64_t panel_weight(const sl_gemm *g, int64_t i)
 struct task {
     const sl_gemm *g;
     const struct blocks_level *level;
-    struct blocks_act *acts; /* (most_rows, stretches) */
+    struct blocks_tile *tile; /* (stretches), where the level has tiles */
+    struct blocks_act *acts;  /* (most_rows, stretches) */
     int64_t stretches, most_rows;
     int64_t group;
 };
@@ -70,12 +71,56 @@ static void multiply_panel(const struct task *t, int64_t j, int n, int64_t first
     }
 }
 
+/* The part of b that has all of rows j .. j + n - 1, and where it begins; NULL: they lie in several. */
+static const sl_block_part *part_of(const struct sl_block_matrix *b, int64_t j, int n, int64_t *begin)
+{
+    *begin = 0;
+    for (int p = 0; p < b->n_parts; *begin += b->parts[p++].n)
+        if (j >= *begin && j + n <= *begin + b->parts[p].n) return &b->parts[p];
+    return NULL;
+}
+
+/* Rows j .. j + n - 1 of b, which lie in one part, unpacked once, times the rows of a chunk. */
+static void multiply_tile(const struct task *t, int64_t j, int n, int64_t row, int64_t rows)
+{
+    float block[BLOCKS_TILE_ROWS * GEMM_PANEL];
+    struct gemm_tail tail = {.epilogue = {.g = t->g, .c = t->g->c}, .block = (const char *)block};
+    int64_t begin;
+    const sl_block_part *part = part_of(t->g->b_blocks, j, n, &begin);
+    struct blocks_call c = {.type = part->type,
+                            .row_bytes = sl_dtype_row_bytes(part->type, t->g->k),
+                            .n = n,
+                            .k = t->g->k,
+                            .a_stride = t->stretches,
+                            .out = block};
+    c.b = (const uint8_t *)part->rows + (size_t)t->group * part->group_stride + (size_t)(j - begin) * c.row_bytes;
+    t->level->unpack(&c, t->tile);
+    for (int64_t i = 0; i < rows; i += BLOCKS_TILE_ROWS) {
+        c.m = (int)min64(BLOCKS_TILE_ROWS, rows - i);
+        c.a = t->acts + i * t->stretches;
+        t->level->multiply_tile(&c, t->tile);
+        tail.place = (struct gemm_place){.row = row + i, .column = j, .rows = c.m, .columns = n};
+        tail.done = 0;
+        t->level->epilogue(&tail, c.m);
+    }
+}
+
+/* One panel by tiles. */
+static bool multiply_by_tiles(const struct task *t, int64_t p, int64_t row, int64_t rows)
+{
+    int64_t j = p * GEMM_PANEL, end = min64(j + GEMM_PANEL, t->g->n), begin;
+    if (!t->tile || rows < BLOCKS_TILE_LEAST || !part_of(t->g->b_blocks, j, (int)(end - j), &begin)) return false;
+    for (; j < end; j += BLOCKS_TILE) multiply_tile(t, j, (int)min64(BLOCKS_TILE, end - j), row, rows);
+    return true;
+}
+
 /* The rows of a chunk, already rounded, times panels first .. last - 1. */
 static void multiply_chunk(const struct task *t, int64_t row, int64_t rows, int64_t first, int64_t last)
 {
     float block[BLOCKS_ROWS * GEMM_PANEL];
     struct gemm_tail tail = {.epilogue = {.g = t->g, .c = t->g->c}, .block = (const char *)block};
-    for (int64_t p = first; p < last; p++)
+    for (int64_t p = first; p < last; p++) {
+        if (multiply_by_tiles(t, p, row, rows)) continue;
         for (int64_t i = 0; i < rows; i += BLOCKS_ROWS) {
             int64_t j = p * GEMM_PANEL;
             int n = (int)min64(GEMM_PANEL, t->g->n - j), m = (int)min64(BLOCKS_ROWS, rows - i);
@@ -84,6 +129,7 @@ static void multiply_chunk(const struct task *t, int64_t row, int64_t rows, int6
             tail.done = 0;
             t->level->epilogue(&tail, m);
         }
+    }
 }
 
 /* All rows of the task's group times panels first .. last - 1. */
@@ -105,8 +151,12 @@ static void run_thread(const sl_ops *o, const sl_gemm *g, const struct blocks_le
 {
     int64_t stretches = (g->k + BLOCKS_STRETCH - 1) / BLOCKS_STRETCH, total = 0, base = 0;
     struct task t = {.g = g, .level = level, .stretches = stretches};
-    t.acts = (struct blocks_act *)(o->scratch + (size_t)thread * o->scratch_size);
-    t.most_rows = (int64_t)(o->scratch_size / sizeof *t.acts) / stretches;
+    char *scratch = o->scratch + (size_t)thread * o->scratch_size;
+    size_t tile_bytes = level->unpack ? (size_t)stretches * sizeof *t.tile : 0;
+    if (tile_bytes > o->scratch_size / 2) tile_bytes = 0;
+    if (tile_bytes) t.tile = (struct blocks_tile *)scratch;
+    t.acts = (struct blocks_act *)(scratch + tile_bytes);
+    t.most_rows = (int64_t)((o->scratch_size - tile_bytes) / sizeof *t.acts) / stretches;
     SL_CHECK(t.most_rows > 0);
     for (int64_t i = 0; i < n_groups(g); i++) total += panel_weight(g, i) * panels_of(g);
     int64_t from = total / threads * thread + total % threads * thread / threads;
