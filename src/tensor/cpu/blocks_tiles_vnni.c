@@ -17,7 +17,7 @@
 enum { RUN_VECTORS = BLOCKS_RUN / 4 };
 
 /* Turns 16 rows of 16 numbers at src, `stride` apart, into 16 vectors of columns at dst. */
-BLOCKS_INLINE void transpose(const int32_t *src, size_t stride, void *dst)
+static __attribute__((noinline)) void transpose(const int32_t *src, size_t stride, void *dst)
 {
     __m512i r[16], t[16];
 #pragma GCC unroll 16
@@ -75,13 +75,9 @@ BLOCKS_INLINE void unpack(const struct blocks_call *c, sl_dtype type, bool is_si
         for (int j = 0; j < c->n; j++) {
             const uint8_t *p = c->b + (size_t)j * c->row_bytes + (size_t)at * bytes;
             struct blocks_stretch s;
-            if (left >= BLOCKS_RUNS)
-                blocks_read(type, p, BLOCKS_RUNS, &s);
-            else
-                blocks_read(type, p, (int)left, &s);
+            blocks_read(type, p, left < BLOCKS_RUNS ? (int)left : BLOCKS_RUNS, &s);
             keep(&s, is_signed, halves, &u, j);
         }
-#pragma GCC unroll 4
         for (int i = 0; i < 4; i++) transpose(u.q[0] + 16 * i, BLOCKS_STRETCH / 4, out->q[16 * i]);
         transpose(u.scales[0], 2 * BLOCKS_RUNS, out->scale);
         if (halves) transpose(u.halves[0], 2 * BLOCKS_RUNS, out->halves);
