@@ -90,6 +90,13 @@ def worth(record, bar):
     return right, blind
 
 
+def stages_in(folder, file):
+    """Names of the stages that left such a file, in the order of training; stage1-more comes after stage1."""
+    found = [os.path.basename(os.path.dirname(p)) for p in glob.glob(f"{folder}/*/{file}")]
+    order = lambda name: [i for i, s in enumerate(STAGES) if name == s or name.startswith(s + "-")]
+    return sorted((name for name in found if order(name)), key=lambda name: (order(name), name))
+
+
 def read_records(folder):
     with open(os.path.join(folder, "records.jsonl")) as f:
         return [json.loads(line) for line in f]
@@ -181,11 +188,10 @@ def draw_curves(runs, stages, folder):
 
 def by_stage(folder):
     result = {}
-    for stage in STAGES:
-        if os.path.exists(f"{folder}/{stage}/records.jsonl"):
-            records = read_records(f"{folder}/{stage}")
-            families = grouped(records, lambda r: r["family"])
-            result[stage] = {"all": line_of(records), "families": {k: line_of(rs) for k, rs in families.items()}}
+    for stage in stages_in(folder, "records.jsonl"):
+        records = read_records(f"{folder}/{stage}")
+        families = grouped(records, lambda r: r["family"])
+        result[stage] = {"all": line_of(records), "families": {k: line_of(rs) for k, rs in families.items()}}
     return result
 
 
@@ -197,7 +203,7 @@ def scaling(folder):
 def collect(args):
     folder = os.path.dirname(args.facts)
     os.makedirs(folder, exist_ok=True)
-    stages = [s for s in STAGES if os.path.exists(os.path.join(args.runs, s, "metrics.jsonl"))]
+    stages = stages_in(args.runs, "metrics.jsonl")
     facts = {
         "shipped": os.path.samefile(args.model, SHIPPED) if os.path.exists(SHIPPED) else False,
         "model": {"bytes": os.path.getsize(os.path.join(args.model, "model.safetensors")), "info": model_info(args.model)},
