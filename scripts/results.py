@@ -2,7 +2,7 @@
 """Turns what training and evaluation left behind into docs/RESULTS.md and the model's card, so that no number is typed.
 
     scripts/results.py collect --model DIR --runs DIR --exam DIR [--think DIR] [--stages DIR] [--scaling DIR]
-                               [--facts FILE]
+                               [--facts FILE] [--examined WORDS]
     scripts/results.py write
     scripts/results.py check
 
@@ -205,6 +205,7 @@ def collect(args):
     os.makedirs(folder, exist_ok=True)
     stages = stages_in(args.runs, "metrics.jsonl")
     facts = {
+        "examined": args.examined,
         "shipped": os.path.samefile(args.model, SHIPPED) if os.path.exists(SHIPPED) else False,
         "model": {"bytes": os.path.getsize(os.path.join(args.model, "model.safetensors")), "info": model_info(args.model)},
         "stages": {s: run_facts(os.path.join(args.runs, s)) for s in stages},
@@ -260,6 +261,7 @@ def main():
     for name in ("think", "stages", "scaling"):
         p.add_argument(f"--{name}")
     p.add_argument("--facts", default=FACTS)
+    p.add_argument("--examined", default="the last stage", help="in words: which checkpoint --model and --exam are of")
     p.set_defaults(run=collect)
     commands.add_parser("write").set_defaults(run=write)
     commands.add_parser("check").set_defaults(run=check)

@@ -124,7 +124,7 @@ def results(facts):
         think += f"{facts['think']['all']['questions']} questions right.\n\n" + levels(facts["think"])
     interim = ""
     if not facts["shipped"]:
-        interim = "\n**These are numbers of a model in the making, after the stages below; its weights are not in the repository.**\n"
+        interim = f"\n**These are numbers of a model in the making, examined after {facts['examined']}; its weights are not in the repository.**\n"
     return f"""# Results of seedling-nano
 {interim}
 Made by `scripts/results.py write` from [results/nano.json](results/nano.json), which `scripts/results.py collect` reads from the runs and

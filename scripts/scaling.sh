@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Trains three widths of the nano model on the same scenes, steps and batches, from nothing, and draws their losses in one
-# picture. Usage: scripts/scaling.sh [FOLDER [STEPS]]      FOLDER: runs/scaling; STEPS: 150, minutes each on two cores
+# picture. Usage: scripts/scaling.sh [FOLDER [STEPS]]      FOLDER: runs/scaling; STEPS: 100, minutes each on two cores
 # What is trained already stays; an interrupted size goes on from its last checkpoint.
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-runs/scaling}
-steps=${2:-150}
+steps=${2:-100}
 seedling=${SEEDLING_BIN:-build/seedling}
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 words=$out/words/tokenizer.json

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { WIDTH = 960, HEIGHT = 560, LEFT = 80, RIGHT = 48, TOP = 40, BOTTOM = 50 };
+enum { WIDTH = 960, HEIGHT = 560, LEFT = 80, RIGHT = 48, TOP = 40, BOTTOM = 50, SAMPLE = 30 };
 
 /* How values become places. */
 struct axes {
@@ -87,17 +87,30 @@ static void draw_axes(cairo_t *cr, const struct axes *a, const char *title)
     draw_label(cr, (WIDTH + LEFT) / 2.0, 22, 0.5, title);
 }
 
+/* How lines are told apart that have the same colour: whole, dashed, dotted. */
+static void set_dash(cairo_t *cr, int round)
+{
+    static const double dashes[] = {0, 7, 2};
+    const double dash[] = {dashes[round % 3], 4};
+    cairo_set_dash(cr, dash, dash[0] > 0 ? 2 : 0, 0);
+}
+
 static void draw_curve(cairo_t *cr, const struct axes *a, const sl_curve *c, int number)
 {
     const double *rgb = colours[number % N_COLOURS];
     double x, y;
     cairo_set_source_rgb(cr, rgb[0], rgb[1], rgb[2]);
     cairo_set_line_width(cr, 1.8);
+    set_dash(cr, number / N_COLOURS);
     cairo_new_path(cr);
     for (int i = 0; i < c->n; i++)
         if (point(a, c, i, &x, &y)) cairo_line_to(cr, place_x(a, x), place_y(a, y));
     cairo_stroke(cr);
-    draw_label(cr, WIDTH - RIGHT - 8, TOP + 16 + 17 * number, 1, c->name);
+    cairo_move_to(cr, WIDTH - RIGHT - 8, TOP + 12 + 17 * number);
+    cairo_rel_line_to(cr, -SAMPLE, 0);
+    cairo_stroke(cr);
+    set_dash(cr, 0);
+    draw_label(cr, WIDTH - RIGHT - SAMPLE - 16, TOP + 16 + 17 * number, 1, c->name);
 }
 
 sl_status sl_curves_draw(const sl_curves *c, const char *title, int logarithmic, const char *path, sl_error *err)
