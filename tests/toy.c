@@ -17,21 +17,30 @@ enum { SIDE = 56, MAX_TOKENS = 512, STEPS = 260 };
 
 struct lesson {
     const char *question, *thought, *answer;
-    int picture; /* -1: none */
+    int picture;        /* -1: none */
+    const char *frames; /* of a video that is watched, "01": red, then blue, half a second apart; or NULL */
 };
 
 static const struct lesson lessons[] = {
-    {TOY_COLOUR, NULL, "red", 0},
-    {TOY_COLOUR, NULL, "blue", 1},
-    {TOY_POINT, NULL, "<point>500 500</point>", 0},
-    {TOY_POINT, NULL, "<point>500 500</point>", 1},
-    {TOY_FRANCE, NULL, TOY_FRANCE_ANSWER, -1},
-    {TOY_COUNT, NULL, TOY_COUNT_ANSWER, -1},
-    {TOY_SUM, NULL, "four", -1},
-    {TOY_SUM, TOY_SUM_THOUGHT, "four", -1},
+    {TOY_COLOUR, NULL, "red", 0, NULL},
+    {TOY_COLOUR, NULL, "blue", 1, NULL},
+    {TOY_POINT, NULL, "<point>500 500</point>", 0, NULL},
+    {TOY_POINT, NULL, "<point>500 500</point>", 1, NULL},
+    {TOY_FRANCE, NULL, TOY_FRANCE_ANSWER, -1, NULL},
+    {TOY_COUNT, NULL, TOY_COUNT_ANSWER, -1, NULL},
+    {TOY_SUM, NULL, "four", -1, NULL},
+    {TOY_SUM, TOY_SUM_THOUGHT, "four", -1, NULL},
 };
 
-enum { N_LESSONS = sizeof lessons / sizeof *lessons };
+/* To speak when the colour changes, and to be silent else. */
+static const struct lesson watching[] = {
+    {TOY_COLOUR, NULL, "red", -1, "0"},
+    {TOY_COLOUR, NULL, "", -1, "00"},
+    {TOY_COLOUR, NULL, "blue", -1, "001"},
+    {TOY_COLOUR, NULL, "", -1, "0011"},
+};
+
+enum { N_LESSONS = sizeof lessons / sizeof *lessons, N_WATCHING = sizeof watching / sizeof *watching, MOST_FRAMES = 4 };
 
 void toy_picture(struct sl_picture *p, int which)
 {
@@ -106,9 +115,9 @@ sl_config toy_config(int vocab)
 /* All lessons, packed into one batch. */
 struct course {
     int32_t tokens[N_LESSONS * MAX_TOKENS], targets[N_LESSONS * MAX_TOKENS], cu[N_LESSONS + 1];
-    sl_grid grids[N_LESSONS];
+    sl_grid grids[N_LESSONS * MOST_FRAMES];
     float *patches;
-    int n_tokens, n_pictures;
+    int n_tokens, n_pictures, n_seqs;
 };
 
 static void add_picture(struct course *c, const sl_config *config, int which)
@@ -128,14 +137,33 @@ static void add_picture(struct course *c, const sl_config *config, int which)
     sl_view_free(&v);
 }
 
-static void add_lesson(struct course *c, const sl_config *config, const struct sl_tokenizer *t, int i)
+/* The parts of the question, (1 + MOST_FRAMES); returns how many. */
+static size_t question_parts(const struct lesson *l, struct sl_chat_part *parts)
 {
-    const struct lesson *l = &lessons[i];
-    struct sl_chat_part user[2] = {{.kind = SL_CHAT_PICTURE},
-                                   {.kind = SL_CHAT_TEXT, .text = l->question, .n = strlen(l->question)}};
+    size_t n = 0;
+    struct sl_chat_part question = {.kind = SL_CHAT_TEXT, .text = l->question, .n = strlen(l->question)};
+    if (l->picture >= 0) parts[n++] = (struct sl_chat_part){.kind = SL_CHAT_PICTURE};
+    parts[n++] = question;
+    for (int i = 0; l->frames && l->frames[i]; i++)
+        parts[n++] = (struct sl_chat_part){.kind = SL_CHAT_FRAME, .seconds = 0.5 * i};
+    return n;
+}
+
+static void add_pictures(struct course *c, const sl_config *config, const struct lesson *l)
+{
+    if (l->picture >= 0) add_picture(c, config, l->picture);
+    for (int i = 0; l->frames && l->frames[i]; i++) add_picture(c, config, l->frames[i] - '0');
+}
+
+static void add_lesson(struct course *c, const sl_config *config, const struct sl_tokenizer *t, const struct lesson *l)
+{
+    struct sl_chat_part user[1 + MOST_FRAMES];
+    struct sl_chat_part system = {.kind = SL_CHAT_TEXT, .text = TOY_WATCH, .n = strlen(TOY_WATCH)};
     struct sl_chat_part answer = {.kind = SL_CHAT_TEXT, .text = l->answer, .n = strlen(l->answer)};
-    struct sl_chat_message m[2] = {
-        {.role = SL_CHAT_USER, .parts = l->picture < 0 ? user + 1 : user, .n_parts = l->picture < 0 ? 1 : 2},
+    size_t n_parts = question_parts(l, user), first = l->frames ? 0 : 1; /* message */
+    struct sl_chat_message m[3] = {
+        {.role = SL_CHAT_SYSTEM, .parts = &system, .n_parts = 1},
+        {.role = SL_CHAT_USER, .parts = user, .n_parts = n_parts},
         {.role = SL_CHAT_ASSISTANT,
          .parts = &answer,
          .n_parts = 1,
@@ -147,8 +175,8 @@ static void add_lesson(struct course *c, const sl_config *config, const struct s
     sl_error err = {0};
     int from = c->n_tokens;
     sl_chat_tokens_init(&chat, MAX_TOKENS);
-    assert_sl_ok(sl_chat_encode(t, m, 2, &o, &chat, &err), &err);
-    if (l->picture >= 0) add_picture(c, config, l->picture);
+    assert_sl_ok(sl_chat_encode(t, m + first, 3 - first, &o, &chat, &err), &err);
+    add_pictures(c, config, l);
     for (size_t k = 0; k < chat.ids.len; k++) {
         bool patch = chat.ids.data[k] == config->ids.image_patch;
         int64_t times = patch ? sl_grid_patches(c->grids[c->n_pictures - 1]) / 4 : 1;
@@ -158,11 +186,12 @@ static void add_lesson(struct course *c, const sl_config *config, const struct s
             c->tokens[c->n_tokens++] = chat.ids.data[k];
         }
     }
-    c->cu[i + 1] = c->n_tokens;
+    c->cu[++c->n_seqs] = c->n_tokens;
     sl_chat_tokens_release(&chat);
 }
 
-static void train(const sl_config *config, const struct sl_tokenizer *t, const char *dir)
+static void train(const sl_config *config, const struct sl_tokenizer *t, const struct lesson *from, int n,
+                  const char *dir)
 {
     struct course *c = calloc(1, sizeof *c);
     sl_trainer_options o;
@@ -172,10 +201,10 @@ static void train(const sl_config *config, const struct sl_tokenizer *t, const c
     sl_error err = {0};
     double loss = 9;
     assert_non_null(c);
-    for (int i = 0; i < N_LESSONS; i++) add_lesson(c, config, t, i);
+    for (int i = 0; i < n; i++) add_lesson(c, config, t, &from[i]);
     sl_batch_spec spec = {
         .tokens = c->tokens,
-        .n_seqs = N_LESSONS,
+        .n_seqs = c->n_seqs,
         .cu_seqlens = c->cu,
         .targets = c->targets,
         .n_pictures = c->n_pictures,
@@ -201,20 +230,35 @@ static void train(const sl_config *config, const struct sl_tokenizer *t, const c
     free(c);
 }
 
-const char *toy_model_dir(void)
+/* Teaches a new model n lessons and writes it to the folder dir. */
+static void make(const struct lesson *from, int n, const char *dir)
 {
-    static char dir[512];
     sl_error err = {0};
-    if (dir[0]) return dir;
-    snprintf(dir, sizeof dir, "%s/toy", test_temp_dir());
+    char path[600];
     assert_sl_ok(sl_dir_make(dir, &err), &err);
     struct sl_tokenizer *t = make_tokenizer();
     sl_config c = toy_config((int)sl_tokenizer_vocab_size(t));
-    train(&c, t, dir);
-    char path[600];
+    train(&c, t, from, n, dir);
     snprintf(path, sizeof path, "%s/tokenizer.json", dir);
     assert_sl_ok(sl_tokenizer_save(t, path, &err), &err);
     sl_tokenizer_free(&t);
+}
+
+const char *toy_model_dir(void)
+{
+    static char dir[512];
+    if (dir[0]) return dir;
+    snprintf(dir, sizeof dir, "%s/toy", test_temp_dir());
+    make(lessons, N_LESSONS, dir);
+    return dir;
+}
+
+const char *toy_watcher_dir(void)
+{
+    static char dir[512];
+    if (dir[0]) return dir;
+    snprintf(dir, sizeof dir, "%s/watcher", test_temp_dir());
+    make(watching, N_WATCHING, dir);
     return dir;
 }
 

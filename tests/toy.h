@@ -22,6 +22,13 @@
 /* Trains the model, writes it into a folder under the temporary one and returns that; the same at every call. */
 const char *toy_model_dir(void);
 
+/*
+ * A model that learnt to watch: after the system message TOY_WATCH and TOY_COLOUR, frames of toy_picture half a second
+ * apart, 0, 0, 1, 1, are answered "red", nothing, "blue", nothing.
+ */
+#define TOY_WATCH "Watch."
+const char *toy_watcher_dir(void);
+
 enum { TOY_EMBED = 64 };
 
 /* A folder with the toy's tokenizer and the towers of a contrastive stage at their initial weights, TOY_EMBED wide. */

@@ -134,7 +134,7 @@ static sl_status answer(struct chat *c, sl_error *err)
     if (c->terminal && s == SL_OK)
         fprintf(stderr, "\033[2m(%d tokens, %d of %d read before, %.1f tokens/s)\033[0m\n",
                 result->usage.completion_tokens, result->usage.cached_tokens, result->usage.prompt_tokens,
-                result->usage.completion_tokens / (result->timings.decode_ms / 1e3 + 1e-9));
+                (result->usage.completion_tokens - 1) / (result->timings.decode_ms / 1e3 + 1e-9));
     sl_request_free(c->last);
     c->last = r;
     return s;
