@@ -111,7 +111,7 @@ static int run(const struct serve_options *o)
     po.deadline_seconds = o->media_seconds;
     /* The workers come first: they are forked, and after the model there are threads. */
     if (sl_media_pool_new(&po, &pool, &err) || sl_cli_engine_open(&o->engine, &engine, &err) ||
-        open_embedder(o, &ops, &embedder, &err)) {
+        open_embedder(o, &ops, &embedder, &err) || sl_engine_warm_up(engine, &err)) {
         rc = sl_cli_failed("serve", "%s", err.message);
     } else {
         fill_server(o, pool, &log, &so);

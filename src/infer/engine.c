@@ -533,3 +533,33 @@ sl_status sl_engine_answer(sl_engine *e, const sl_ask *ask, sl_request **out, sl
         *out = r;
     return s;
 }
+
+sl_status sl_engine_warm_up(sl_engine *e, sl_error *err)
+{
+    enum { SIDE = 224 };
+    struct sl_picture p = {0};
+    struct timespec now;
+    sl_status s = sl_picture_new(&p, SIDE, SIDE, SL_PICTURE_MAX_PIXELS, err);
+    if (s != SL_OK) return s;
+    clock_gettime(CLOCK_REALTIME, &now); /* nobody sent it, and no cache on disk has it */
+    memset(p.rgb, 128, (size_t)3 * SIDE * SIDE);
+    memcpy(p.rgb, &now, sizeof now);
+    struct sl_chat_part parts[2] = {{.kind = SL_CHAT_PICTURE}, {.kind = SL_CHAT_TEXT, .text = "?", .n = 1}};
+    struct sl_chat_message message = {.role = SL_CHAT_USER, .parts = parts, .n_parts = 2};
+    sl_ask_picture shown = {.pixels = &p};
+    sl_request *r = NULL;
+    sl_ask ask;
+    sl_ask_defaults(e, &ask);
+    ask.messages = &message, ask.n_messages = 1;
+    ask.pictures = &shown, ask.n_pictures = 1;
+    ask.max_tokens = 2;
+    ask.ignore_eos = true;
+    s = sl_engine_answer(e, &ask, &r, err);
+    if (s == SL_OK && sl_request_result(r)->finish == SL_FINISH_FAILED) {
+        *err = sl_request_result(r)->error;
+        s = sl_request_result(r)->status;
+    }
+    sl_request_free(r);
+    sl_picture_free(&p);
+    return s;
+}

@@ -252,6 +252,12 @@ sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err);
 void sl_engine_wait(sl_engine *e, double seconds);
 void sl_engine_wake(sl_engine *e);
 
+/*
+ * Answers a question about a picture that nobody sent, so that the first request finds weights in memory and work space
+ * in place. Before any other request, on the thread that steps; as long as a short answer takes.
+ */
+sl_status sl_engine_warm_up(sl_engine *e, sl_error *err);
+
 /* Submits and steps until it is done; for programs with one thread. */
 sl_status sl_engine_answer(sl_engine *e, const sl_ask *ask, sl_request **out, sl_error *err);
 

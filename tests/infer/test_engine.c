@@ -79,6 +79,25 @@ static void test_learnt_answers_come_out(void **state)
     sl_engine_free(e);
 }
 
+static void test_warming_up_touches_everything_and_leaves_nothing_in_the_way(void **state)
+{
+    (void)state;
+    sl_engine_counters c;
+    sl_error err = {0};
+    sl_engine *e = NULL;
+    sl_engine_options o;
+    sl_engine_defaults(&o);
+    o.n_threads = 1;
+    assert_sl_ok(sl_engine_open(toy_model_dir(), &o, &e, &err), &err);
+    assert_sl_ok(sl_engine_warm_up(e, &err), &err);
+    sl_engine_count(e, &c);
+    assert_int_equal(c.pictures_encoded, 1);
+    assert_int_equal(c.completion_tokens, 2);
+    assert_int_equal(c.running, 0);
+    expect(e, TOY_FRANCE, NULL, false, TOY_FRANCE_ANSWER);
+    sl_engine_free(e);
+}
+
 static void test_a_second_question_about_a_picture_costs_no_vision_and_no_prefill(void **state)
 {
     (void)state;
@@ -502,6 +521,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learnt_answers_come_out),
+        cmocka_unit_test(test_warming_up_touches_everything_and_leaves_nothing_in_the_way),
         cmocka_unit_test(test_a_second_question_about_a_picture_costs_no_vision_and_no_prefill),
         cmocka_unit_test(test_an_answer_keeps_to_its_schema_and_the_thought_is_free),
         cmocka_unit_test(test_a_budget_closes_the_thought),
