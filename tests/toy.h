@@ -22,11 +22,12 @@
 /* Trains the model, writes it into a folder under the temporary one and returns that; the same at every call. */
 const char *toy_model_dir(void);
 
+#define TOY_WATCH "Watch." /* the watcher's system message */
+
 /*
  * A model that learnt to watch: after the system message TOY_WATCH and TOY_COLOUR, frames of toy_picture half a second
  * apart, 0, 0, 1, 1, are answered "red", nothing, "blue", nothing.
  */
-#define TOY_WATCH "Watch."
 const char *toy_watcher_dir(void);
 
 enum { TOY_EMBED = 64 };

@@ -7,6 +7,8 @@
 
 enum { FIRST_INTERVAL = 16, LAST_INTERVAL = 1024 };
 
+static const float LONG = 0.05F; /* seconds: beside a step of so many, waking others costs nothing */
+
 void sl_pace_init(sl_pace *p, int n_threads)
 {
     *p = (sl_pace){.n_threads = n_threads};
@@ -42,6 +44,7 @@ int sl_pace_threads(sl_pace *p, int tokens)
 {
     struct sl_pace_class *c = class_of(p, tokens);
     if (p->n_threads == 1) return 1;
+    if (c->all.n && median(&c->all) > LONG) return p->n_threads;
     if (c->one.n < SL_PACE_TIMES || c->all.n < SL_PACE_TIMES) return c->all.n <= c->one.n ? p->n_threads : 1;
     bool one = one_is_faster(c);
     if (c->steps >= c->interval) one = !one;

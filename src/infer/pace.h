@@ -4,8 +4,8 @@
  * Waking threads for each operation costs more than they save when a step is small, and how much depends on the model,
  * the machine, and who else runs on it. So both ways are timed: steps of about the same number of tokens form a class,
  * the way whose median of the last few times is lower is taken (all, only when it saves a tenth), and the other is
- * tried again now and then, less and less often while it keeps losing. The number of threads changes no bit of a
- * result.
+ * tried again now and then, less and less often while it keeps losing. Long steps, as of whole prompts, run on all
+ * without a try. The number of threads changes no bit of a result.
  */
 #ifndef SL_INFER_PACE_H
 #define SL_INFER_PACE_H
