@@ -5,6 +5,7 @@
 #   check  asks again and fails with a line when the README says something else
 # Both ask on AVX2 kernels, so that machines agree; write also asks on this machine's own and refuses answers that differ.
 set -eu
+export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
 seedling=${SEEDLING_BIN:-build/seedling}
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
@@ -21,8 +22,12 @@ ask() {
     shift 4
     SEEDLING_CPU=$kernels "$seedling" ask $model "$option" "$file" --max-tokens 64 "$@" "$question" 2>"$scratch/said" | tr '\n' ' ' | sed 's/ *$//'
 }
-# One cell of a Markdown table.
-cell() { sed -e 's/|/\\|/g' -e 's/^/`/' -e 's/$/`/' <<<"$1"; }
+# One cell of a Markdown table, cut where a model does not come to an end.
+cell() {
+    local text=$1
+    [ ${#text} -le 120 ] || text=${text:0:119}…
+    printf '`%s`' "${text//|/\\|}"
+}
 
 show_picture() { printf '%s\n\n' '![an answer, drawn](docs/answer.png)'; }
 
