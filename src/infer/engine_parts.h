@@ -147,9 +147,11 @@ bool sl_request_advance(sl_request *r, const float *logits);
 /* generate.c: calls the event function, if there is one. */
 void sl_request_tell(sl_request *r, sl_event event);
 
-/* vision.c: works on the next picture that a running request waits for, for about that long; false when there is none.
+/*
+ * vision.c: works on the next picture that a running request waits for, for about that long, in small pieces when
+ * streams wait meanwhile; false when there is none.
  */
-bool sl_vision_step(sl_engine *e, double seconds);
+bool sl_vision_step(sl_engine *e, bool streaming, double seconds);
 
 /* vision.c: gives up the picture in work. */
 void sl_vision_abandon(sl_engine *e);

@@ -398,7 +398,7 @@ sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err)
     fill_step(e);
     bool work = e->step.n_seqs > 0, streaming = e->step.n_streams > 0;
     if (work) s = run_step(e, err);
-    work |= sl_vision_step(e, streaming ? share_of_others(e) * e->costs.decode : UNSEEN);
+    work |= sl_vision_step(e, streaming, streaming ? share_of_others(e) * e->costs.decode : UNSEEN);
     pthread_mutex_lock(&e->lock);
     e->counters.steps += work;
     e->counters.running = e->n_running;

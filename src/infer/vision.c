@@ -1,10 +1,14 @@
 /*
- * vision.c: encoding the pictures that requests wait for, a few blocks of Seed-ViT at a time, between decoding steps.
+ * vision.c: encoding the pictures that requests wait for, between decoding steps: blocks of Seed-ViT when nobody waits
+ * for tokens, pieces of blocks when somebody does.
  */
 #include "base/clock.h"
 #include "infer/engine_parts.h"
 
+#include <limits.h>
 #include <string.h>
+
+enum { PIECE_ROWS = 128 }; /* of a picture, between two tokens of a stream */
 
 /* The next picture that a running request waits for, the request whose turn it is first; NULL when none. */
 static sl_feature_set *next_set(sl_engine *e)
@@ -17,18 +21,29 @@ static sl_feature_set *next_set(sl_engine *e)
     return NULL;
 }
 
-/* Tells every request that waits for the picture, and charges them for the time since `since`. */
-static void tell_waiting(sl_engine *e, double fraction, double since)
+/* The number of the picture in work among r's, or -1. */
+static int waits_at(const sl_engine *e, const sl_request *r)
+{
+    for (int p = 0; p < r->n_pictures; p++)
+        if (r->pictures[p].set == e->job.set) return p;
+    return -1;
+}
+
+/* Charges every request that waits for the picture for the time since `since`. */
+static void charge_waiting(sl_engine *e, double since)
 {
     double seconds = sl_clock_seconds() - since;
+    for (int i = 0; i < e->n_running; i++)
+        if (waits_at(e, e->running[i]) >= 0) e->running[i]->vision_seconds += seconds;
+}
+
+static void tell_waiting(sl_engine *e, double fraction)
+{
     for (int i = 0; i < e->n_running; i++) {
         sl_request *r = e->running[i];
-        for (int p = 0; p < r->n_pictures; p++) {
-            if (r->pictures[p].set != e->job.set) continue;
-            r->vision_seconds += seconds;
-            sl_request_tell(r, (sl_event){.kind = SL_EVENT_MEDIA, .picture = p, .fraction = fraction, .text = ""});
-            break;
-        }
+        int p = waits_at(e, r);
+        if (p < 0) continue;
+        sl_request_tell(r, (sl_event){.kind = SL_EVENT_MEDIA, .picture = p, .fraction = fraction, .text = ""});
     }
 }
 
@@ -86,26 +101,40 @@ static void fail_waiting(sl_engine *e, const sl_feature_set *set, sl_status stat
     }
 }
 
-bool sl_vision_step(sl_engine *e, double seconds)
+/* The next block, or with `streaming` a piece of it. */
+static sl_status continue_pass(sl_engine *e, bool streaming, sl_error *err)
+{
+    sl_ctx *ctx = &e->vision_space.ctx;
+    sl_vit_pass *pass = &e->job.pass;
+    int before = pass->next, depth = e->model->config.vit.depth;
+    if (streaming || pass->cut)
+        sl_vit_continue_piece(ctx, e->model, pass, streaming ? PIECE_ROWS : INT_MAX);
+    else
+        sl_vit_continue(ctx, e->model, pass, 1);
+    sl_status s = sl_ctx_status(ctx, err);
+    if (s == SL_OK && pass->next > before && pass->next < depth) tell_waiting(e, (double)pass->next / (depth + 1));
+    return s;
+}
+
+bool sl_vision_step(sl_engine *e, bool streaming, double seconds)
 {
     sl_error err = {0};
     sl_status s = SL_OK;
-    double start = sl_clock_seconds(), last = start;
+    double start = sl_clock_seconds();
     int depth = e->model->config.vit.depth;
     sl_feature_set *set = e->job.set ? e->job.set : next_set(e);
     if (!set) return false;
     if (!e->job.set) s = begin(e, set, &err);
     while (s == SL_OK && e->job.pass.next < depth) {
-        sl_vit_continue(&e->vision_space.ctx, e->model, &e->job.pass, 1);
-        s = sl_ctx_status(&e->vision_space.ctx, &err);
-        if (e->job.pass.next < depth) tell_waiting(e, (double)e->job.pass.next / (depth + 1), last);
-        last = sl_clock_seconds();
-        if (last - start >= seconds) break;
+        s = continue_pass(e, streaming, &err);
+        if (sl_clock_seconds() - start >= seconds) break;
     }
-    if (s == SL_OK && e->job.pass.next < depth) return true;
-    if (s == SL_OK) s = end(e, &err);
+    bool encoded = s == SL_OK && e->job.pass.next == depth;
+    if (encoded) s = end(e, &err);
+    charge_waiting(e, start);
+    if (s == SL_OK && !encoded) return true;
     if (s == SL_OK)
-        tell_waiting(e, 1, last);
+        tell_waiting(e, 1);
     else
         fail_waiting(e, set, s, &err);
     sl_vision_abandon(e);

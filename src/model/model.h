@@ -83,6 +83,7 @@ typedef struct sl_vit_pass {
     sl_tensor *x; /* (n_patches, vit hidden) */
     struct vit_block_args *args;
     int next;               /* block that runs next */
+    struct sl_vit_cut *cut; /* where that block stands, once pieces of it have run; else NULL */
     const int32_t *restore; /* (n_patches): the batch's order again, where windows need another; or NULL */
     sl_tensor *deep[SL_MAX_LIST];
     int n_deep; /* DeepStack's outputs so far */
@@ -92,6 +93,12 @@ typedef struct sl_vit_pass {
 void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass *pass);
 /* Runs the next n_blocks blocks, or as many as are left. */
 void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks);
+/*
+ * Runs a piece of the next block, without a tape: at most so many rows of what is done row by row, or the attention of
+ * one head. The bits are those of sl_vit_continue, which may go on when a block is through (cut is NULL), and
+ * with an MLP four times as wide as the rows, the usual, they take no more memory.
+ */
+void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int most_rows);
 /* The last LayerNorm, after all blocks: what sl_vit_forward returns. */
 sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass);
 

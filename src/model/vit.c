@@ -5,6 +5,7 @@
 #include "model/vit_places.h"
 
 #include <math.h>
+#include <string.h>
 
 /* What one block reads besides its input; lives in the context's arenas, for backward. */
 struct vit_block_args {
@@ -19,20 +20,31 @@ static sl_tensor *norm(sl_ctx *ctx, sl_tensor *x, const sl_weight *w, const sl_w
     return b ? sl_fn_layernorm(ctx, x, w, b, eps) : sl_fn_rmsnorm(ctx, x, w, eps);
 }
 
+/* The rest of a block: what attention found is added to x, then the MLP. */
+static sl_tensor *after_attention(sl_ctx *ctx, const struct vit_block_args *a, sl_tensor *attended, sl_tensor *x)
+{
+    const struct sl_vit_block *w = a->weights;
+    bool gated = a->config->gated_mlp;
+    x = sl_fn_linear(ctx, attended, w->proj_w, &(sl_linear){.bias = w->proj_b, .residual = x});
+    sl_tensor *h = norm(ctx, x, w->norm2_w, w->norm2_b, a->config->norm_eps);
+    h = sl_fn_linear(ctx, h, w->fc1_w, &(sl_linear){.bias = w->fc1_b, .act = gated ? SL_ACT_NONE : a->config->act});
+    if (gated) h = sl_fn_swiglu(ctx, h);
+    return sl_fn_linear(ctx, h, w->fc2_w, &(sl_linear){.bias = w->fc2_b, .residual = x});
+}
+
 static sl_tensor *vit_block(sl_ctx *ctx, void *arg, sl_tensor *x)
 {
     const struct vit_block_args *a = arg;
     const struct sl_vit_block *w = a->weights;
-    float eps = a->config->norm_eps;
-    bool gated = a->config->gated_mlp;
-    sl_tensor *h = norm(ctx, x, w->norm1_w, w->norm1_b, eps);
+    sl_tensor *h = norm(ctx, x, w->norm1_w, w->norm1_b, a->config->norm_eps);
     h = sl_fn_linear(ctx, h, w->qkv_w, &(sl_linear){.bias = w->qkv_b});
     h = sl_fn_attention(ctx, h, &a->attend);
-    x = sl_fn_linear(ctx, h, w->proj_w, &(sl_linear){.bias = w->proj_b, .residual = x});
-    h = norm(ctx, x, w->norm2_w, w->norm2_b, eps);
-    h = sl_fn_linear(ctx, h, w->fc1_w, &(sl_linear){.bias = w->fc1_b, .act = gated ? SL_ACT_NONE : a->config->act});
-    if (gated) h = sl_fn_swiglu(ctx, h);
-    return sl_fn_linear(ctx, h, w->fc2_w, &(sl_linear){.bias = w->fc2_b, .residual = x});
+    return after_attention(ctx, a, h, x);
+}
+
+static int64_t min_rows(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Angles that follow column and row by turns. */
@@ -176,6 +188,125 @@ void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_bl
         sl_observe(ctx, pass->x, "vit.blocks.%d", pass->next);
         keep_deep(ctx, m, pass);
     }
+}
+
+/* --- a block in pieces ------------------------------------------------------------------------------------------- */
+
+/* Where a block stands between two pieces. Without a tape blocks work in place, so rows can be done one after another.
+ */
+struct sl_vit_cut {
+    sl_mark mark;              /* before the block: its temporaries end there */
+    sl_tensor *qkv, *attended; /* (n_patches, 3 hidden), (n_patches, hidden) */
+    int64_t projected, done;   /* rows whose q, k and v are there; rows that are through */
+    int heads;                 /* that have attended */
+};
+
+static void *rows_from(const sl_tensor *t, int64_t row)
+{
+    return (char *)t->data + (size_t)(row * sl_tensor_cols(t)) * sl_dtype_size(t->dtype);
+}
+
+static sl_tensor *some_rows(sl_ctx *ctx, const sl_tensor *t, int64_t row, int64_t n)
+{
+    return sl_tensor_wrap(ctx, t->dtype, n, sl_tensor_cols(t), rows_from(t, row));
+}
+
+/* q, k and v of n rows, turned by their places. */
+static void project_rows(sl_ctx *ctx, const struct vit_block_args *a, struct sl_vit_cut *cut, const sl_tensor *x,
+                         int64_t n)
+{
+    const struct sl_vit_block *w = a->weights;
+    int64_t row = cut->projected, angles = row * (a->attend.head_dim / 2);
+    sl_tensor *h = norm(ctx, some_rows(ctx, x, row, n), w->norm1_w, w->norm1_b, a->config->norm_eps);
+    h = sl_fn_linear(ctx, h, w->qkv_w, &(sl_linear){.bias = w->qkv_b});
+    if (!h) return;
+    sl_qkv p = {
+        .dt = h->dtype,
+        .tokens = n,
+        .n_heads = a->attend.n_heads,
+        .n_kv_heads = a->attend.n_kv_heads,
+        .head_dim = a->attend.head_dim,
+        .cos = a->attend.cos + angles,
+        .sin = a->attend.sin + angles,
+    };
+    SL_RUN(ctx, qkv_prepare, &p, h->data, rows_from(cut->qkv, row));
+    cut->projected += n;
+}
+
+/* One head looks at all keys; its columns go to their place. */
+static void attend_head(sl_ctx *ctx, const struct vit_block_args *a, struct sl_vit_cut *cut)
+{
+    const sl_attend *how = &a->attend;
+    size_t head = (size_t)how->head_dim * sl_dtype_size(cut->qkv->dtype), row = head * (size_t)how->n_heads;
+    int64_t rows = sl_tensor_rows(cut->qkv);
+    sl_tensor *y = sl_tensor_new(ctx, cut->qkv->dtype, rows, how->head_dim);
+    if (!y) return;
+    char *q = (char *)cut->qkv->data + (size_t)cut->heads * head, *to = (char *)cut->attended->data;
+    sl_attention one = {
+        .dt = y->dtype,
+        .n_heads = 1,
+        .n_kv_heads = 1,
+        .head_dim = how->head_dim,
+        .q = q,
+        .k = q + row,
+        .v = q + 2 * row,
+        .q_stride = sl_tensor_cols(cut->qkv),
+        .kv_stride = sl_tensor_cols(cut->qkv),
+        .out = y->data,
+        .cu_seqlens = how->cu_seqlens,
+        .n_seqs = how->n_seqs,
+        .scale = 1.0f / sqrtf((float)how->head_dim),
+    };
+    SL_RUN(ctx, attention, &one);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(to + (size_t)i * row + (size_t)cut->heads * head, (char *)y->data + (size_t)i * head, head);
+    cut->heads++;
+}
+
+/* Everything behind attention for n rows. */
+static void finish_rows(sl_ctx *ctx, const struct vit_block_args *a, struct sl_vit_cut *cut, const sl_tensor *x,
+                        int64_t n)
+{
+    sl_tensor *attended = some_rows(ctx, cut->attended, cut->done, n);
+    after_attention(ctx, a, attended, some_rows(ctx, x, cut->done, n));
+    cut->done += n;
+}
+
+static struct sl_vit_cut *begin_cut(sl_ctx *ctx, const sl_tensor *x)
+{
+    sl_mark mark = sl_ctx_mark(ctx);
+    struct sl_vit_cut *cut = sl_ctx_alloc_meta(ctx, sizeof *cut);
+    if (!cut) return NULL;
+    *cut = (struct sl_vit_cut){.mark = mark};
+    cut->qkv = sl_tensor_new(ctx, x->dtype, sl_tensor_rows(x), 3 * sl_tensor_cols(x));
+    cut->attended = sl_tensor_new(ctx, x->dtype, sl_tensor_rows(x), sl_tensor_cols(x));
+    return cut->qkv && cut->attended ? cut : NULL;
+}
+
+void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int most_rows)
+{
+    if (ctx->failed || !pass->args || !pass->x || pass->next >= m->config.vit.depth) return;
+    const struct vit_block_args *a = &pass->args[pass->next];
+    int64_t rows = sl_tensor_rows(pass->x);
+    SL_CHECK(!ctx->tape);
+    if (!pass->cut) pass->cut = begin_cut(ctx, pass->x);
+    struct sl_vit_cut *cut = pass->cut;
+    if (!cut) return;
+    sl_mark mark = sl_ctx_mark(ctx);
+    if (cut->projected < rows)
+        project_rows(ctx, a, cut, pass->x, min_rows(rows - cut->projected, most_rows));
+    else if (cut->heads < a->attend.n_heads)
+        attend_head(ctx, a, cut);
+    else
+        finish_rows(ctx, a, cut, pass->x, min_rows(rows - cut->done, most_rows));
+    if (ctx->failed) return;
+    bool whole = cut->done == rows;
+    sl_ctx_release_to(ctx, whole ? cut->mark : mark);
+    if (!whole) return;
+    pass->cut = NULL;
+    sl_observe(ctx, pass->x, "vit.blocks.%d", pass->next);
+    keep_deep(ctx, m, pass);
+    pass->next++;
 }
 
 sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass)

@@ -114,6 +114,54 @@ static void test_packing_changes_no_bit(void **state)
     free(m.patches);
 }
 
+/* Encodes the batch's pictures, the first `whole` blocks at once and the others in pieces. */
+static sl_tensor *features_in_pieces(struct mt_rig *r, const sl_batch *b, int whole, int rows)
+{
+    sl_ctx *ctx = &r->work.ctx;
+    sl_vit_pass pass;
+    sl_workspace_reset(&r->work);
+    sl_vit_begin(ctx, r->model, b, &pass);
+    sl_vit_continue(ctx, r->model, &pass, whole);
+    while (!ctx->failed && pass.next < r->model->config.vit.depth) sl_vit_continue_piece(ctx, r->model, &pass, rows);
+    return sl_vit_features(ctx, r->model, &pass);
+}
+
+static void check_pieces(const sl_config *c, const struct samples *m, int level, sl_dtype dt)
+{
+    struct mt_rig r;
+    mt_rig_new(&r, c, level, dt, 0);
+    sl_batch *b = batch_of(m, c, 0, N_SEQUENCES - 1);
+    const sl_tensor *t = features_in_pieces(&r, b, c->vit.depth, 0);
+    assert_non_null(t);
+    size_t bytes = (size_t)sl_tensor_numel(t) * sl_dtype_size(t->dtype), peak = r.work.data.peak;
+    void *whole = malloc(bytes);
+    memcpy(whole, t->data, bytes);
+    for (int first = 0; first < 2; first++)
+        for (int rows = 1; rows < 200; rows = 3 * rows + 2) {
+            t = features_in_pieces(&r, b, first, rows);
+            if (!t || memcmp(t->data, whole, bytes) != 0)
+                fail_msg("pieces of %d rows change the features (%s, %s)", rows, r.ops->name, sl_dtype_name(dt));
+        }
+    assert_int_equal(r.work.data.peak, peak); /* what the engine sets aside is enough */
+    free(whole);
+    sl_batch_free(b);
+    mt_rig_free(&r);
+}
+
+static void test_blocks_in_pieces_change_no_bit(void **state)
+{
+    (void)state;
+    sl_config c = mt_tiny_config();
+    struct samples m;
+    c.vit.mlp_hidden = 4 * c.vit.hidden;
+    make_samples(&m, &c);
+    for (int level = 0; level < mt_levels(); level++) {
+        check_pieces(&c, &m, level, SL_F32);
+        check_pieces(&c, &m, level, SL_BF16);
+    }
+    free(m.patches);
+}
+
 /* Runs forward and backward and returns a copy of all gradients, owned. */
 static float *gradients(struct mt_rig *r, const sl_batch *b, sl_keep keep, size_t *n)
 {
@@ -402,6 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packing_changes_no_bit),
+        cmocka_unit_test(test_blocks_in_pieces_change_no_bit),
         cmocka_unit_test(test_recomputation_changes_no_gradient),
         cmocka_unit_test(test_a_frozen_part_gets_no_gradient_and_costs_no_memory),
         cmocka_unit_test(test_bf16_stays_near_f32),
