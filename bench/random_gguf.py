@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A GGUF file of a published shape with random weights, in llama.cpp's layout with its mmproj file, written as it is made.
 
-    python3 bench/random_gguf.py qwen3-vl-2b|qwen3-vl-30b-a3b|tiny q8_0|q4_k|f32 OUT.gguf
+    python3 bench/random_gguf.py qwen3-vl-2b|qwen3-vl-30b-a3b|tiny|tiny-moe q8_0|q4_k|f32 OUT.gguf
 
 Speed and memory depend on shapes and types alone, so such a file measures both; its answers mean nothing. Blocks are random
-bits with scales that give the numbers a zero mean and a spread of 1/sqrt(width). `tiny` is for comparing programs.
+bits with scales that give the numbers a zero mean and a spread of 1/sqrt(width). `tiny` and `tiny-moe` are for comparing programs.
 The tokenizer has single bytes and the special tokens at their published ids. Needs numpy.
 """
 import os
@@ -19,6 +19,7 @@ SHAPES = {  # decoder: layers, width, FFN, heads, key-value heads, experts, used
     "qwen3-vl-2b": ((28, 2048, 6144, 16, 8, 0, 0, 0), (24, 1024, 4096, (5, 11, 17)), 151936, True),
     "qwen3-vl-30b-a3b": ((48, 2048, 6144, 32, 4, 128, 8, 768), (27, 1152, 4304, (8, 16, 24)), 151936, False),
     "tiny": ((4, 256, 512, 4, 2, 0, 0, 0), (4, 256, 512, (0, 2)), 512, False),
+    "tiny-moe": ((4, 256, 512, 4, 2, 8, 2, 256), (4, 256, 512, (0, 2)), 512, False),
 }
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
            "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
@@ -124,7 +125,7 @@ class File:
 
 def language(shape, kind, path):
     (layers, width, ffn, heads, kv, experts, used, expert), (_, _, _, deep), vocab, tied = SHAPES[shape]
-    head = HEAD if shape != "tiny" else 64
+    head = HEAD if not shape.startswith("tiny") else 64
     a = "qwen3vlmoe" if experts else "qwen3vl"
     sections = [24, 20, 20, 0] if head == 128 else [12, 10, 10, 0]
     values = [("general.architecture", STRING, a), ("general.type", STRING, "model"),
@@ -173,7 +174,7 @@ def tower(shape, kind, path):
               ("clip.use_gelu", BOOL, 1), (v + "image_size", U32, 768), (v + "patch_size", U32, 16),
               (v + "embedding_length", U32, width), (v + "feed_forward_length", U32, ffn),
               (v + "block_count", U32, blocks), (v + "projection_dim", U32, hidden),
-              (v + "attention.head_count", U32, 16 if shape != "tiny" else 4), (v + "spatial_merge_size", U32, 2),
+              (v + "attention.head_count", U32, 16 if not shape.startswith("tiny") else 4), (v + "spatial_merge_size", U32, 2),
               (v + "attention.layer_norm_epsilon", F32, 1e-6), (v + "image_mean", ARRAY, (F32, [0.5] * 3)),
               (v + "image_std", ARRAY, (F32, [0.5] * 3)),
               (v + "is_deepstack_layers", ARRAY, (BOOL, [i in deep for i in range(blocks)]))]

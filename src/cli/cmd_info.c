@@ -8,8 +8,10 @@
 #include "cli/info_gguf.h"
 #include "cli/model_arg.h"
 #include "infer/kv_cache.h"
+#include "model/adopt.h"
 #include "model/count.h"
 #include "model/family.h"
+#include "model/gguf_pair.h"
 #include "tensor/cpu/cpu.h"
 #include "train/trainer.h"
 
@@ -18,7 +20,7 @@
 #include <string.h>
 
 struct info_options {
-    const char *type, *picture;
+    const char *type, *picture, *mmproj;
     int64_t threads, seqs, tokens, pictures;
     bool json, recompute;
 };
@@ -174,8 +176,12 @@ static sl_status collect(struct info *i, const char *model, const sl_ops *ops, c
     if (s == SL_OK) s = sl_count_params(&i->config, &i->params, err);
     if (s == SL_OK) s = sl_weights_build(&i->config, &w, err);
     if (s != SL_OK) return s;
-    i->weight_bytes = sl_weights_bytes(&w, &(sl_weight_plan){.ops = ops, .dt = dt});
+    sl_adopted adopted = {0};
+    if (dt == SL_BF16 && sl_gguf_is_model(model)) s = sl_adopt(model, &i->config, &w, &adopted, err);
+    i->weight_bytes = adopted.bytes + sl_weights_bytes(&w, &(sl_weight_plan){.ops = ops, .dt = dt});
+    sl_adopted_free(&adopted);
     sl_weights_free(&w);
+    if (s != SL_OK) return s;
     i->kv_token_bytes = sl_kv_page_bytes(&i->config.decoder, dt) / SL_KV_PAGE_SIZE;
     /* The size at which this model sees it. */
     const struct sl_view_rule rule = sl_config_view(&i->config);
@@ -186,6 +192,42 @@ static sl_status collect(struct info *i, const char *model, const sl_ops *ops, c
     if (s == SL_OK) s = plan_batch(i, ops, dt, 1, 0, &i->token, err);
     if (s == SL_OK) s = plan_training(i, ops, o, err);
     return s;
+}
+
+/* Prints the plan of a model; returns the exit status. */
+static int print_plan(struct info *i, const char *model, const struct info_options *o)
+{
+    sl_error err = {0};
+    sl_ops *ops = NULL;
+    sl_status s = sl_cpu_ops_default((int)o->threads, &ops, &err);
+    if (s == SL_OK) s = collect(i, model, ops, o, &err);
+    i->kernels = ops ? ops->name : "";
+    i->threads = ops ? ops->n_threads : 0;
+    sl_cpu_ops_free(ops);
+    if (s != SL_OK) return sl_cli_failed("info", "%s", err.message);
+    if (o->json) return print_json(i);
+    print_parts(i);
+    print_costs(i, o);
+    return SL_EXIT_OK;
+}
+
+/* Of a GGUF file what is in it, and before that the plan, if it is a model that runs here and its tower is there. */
+static int print_file(struct info *i, const char *file, const struct info_options *o)
+{
+    char pair[2 * SL_CLI_PATH];
+    sl_error err = {0};
+    sl_config c;
+    if (sl_gguf_pair_name(file, o->mmproj, pair, sizeof pair, &err) != SL_OK)
+        return sl_cli_failed("info", "%s", err.message);
+    sl_status s = sl_config_load(pair, &c, &err);
+    if (s == SL_OK && !o->json) {
+        int rc = print_plan(i, pair, o);
+        if (rc != SL_EXIT_OK) return rc;
+        putchar('\n');
+    } else if (s != SL_OK && o->mmproj) {
+        return sl_cli_failed("info", "%s", err.message);
+    }
+    return sl_cli_info_gguf(file, o->json);
 }
 
 int sl_cmd_info(int argc, char **argv)
@@ -214,6 +256,10 @@ int sl_cmd_info(int argc, char **argv)
          .min = 0,
          .max = 1024,
          .integer = &o.pictures},
+        {.name = "mmproj",
+         .arg = "FILE",
+         .help = "of a MODEL.gguf without a vision tower: the file that has it",
+         .string = &o.mmproj},
         {.name = "recompute", .help = "recompute blocks in backward instead of keeping them", .flag = &o.recompute},
     };
     const struct sl_cli_spec spec = {
@@ -224,7 +270,8 @@ int sl_cmd_info(int argc, char **argv)
             "of a text token and of a picture. MODEL is a folder, by default the model that ships, or a\n"
             "configuration: nano, mini, base, seed1.5-vl.\n"
             "Nothing of the model's size is allocated: numbers come from a dry run of the model's own code.\n"
-            "Of a GGUF file, whatever model is in it, the metadata and the tensors are printed.",
+            "Of a GGUF file, whatever model is in it, the metadata and the tensors are printed too; with --json they "
+            "alone.",
         .example = "seedling info seed1.5-vl\nseedling info mini --seqs 4 --pictures 2 --picture 448x448 --recompute",
         .max_args = 1,
         .options = options,
@@ -243,16 +290,6 @@ int sl_cmd_info(int argc, char **argv)
     sl_error err = {0};
     char model[SL_CLI_PATH];
     if (sl_cli_model_dir(args.n ? args.items[0] : NULL, model, &err)) return sl_cli_failed("info", "%s", err.message);
-    if (sl_file_exists(model)) return sl_cli_info_gguf(model, o.json);
-    sl_ops *ops = NULL;
-    sl_status s = sl_cpu_ops_default((int)o.threads, &ops, &err);
-    if (s == SL_OK) s = collect(&i, model, ops, &o, &err);
-    i.kernels = ops ? ops->name : "";
-    i.threads = ops ? ops->n_threads : 0;
-    sl_cpu_ops_free(ops);
-    if (s != SL_OK) return sl_cli_failed("info", "%s", err.message);
-    if (o.json) return print_json(&i);
-    print_parts(&i);
-    print_costs(&i, &o);
-    return SL_EXIT_OK;
+    if (sl_file_exists(model)) return print_file(&i, model, &o);
+    return print_plan(&i, model, &o);
 }

@@ -95,6 +95,33 @@ static void test_info_is_readable(void **state)
     assert_string_equal(r.err, "");
 }
 
+/* A family's folder becomes llama.cpp's pair of files, which info plans and whose tower may be named. */
+static void test_a_pair_of_gguf_files_is_one_model(void **state)
+{
+    (void)state;
+    static const char folder[] = "tests/model/golden/families/qwen3_vl";
+    char file[256], tower[256];
+    snprintf(file, sizeof file, "%s/pair.gguf", test_temp_dir());
+    snprintf(tower, sizeof tower, "%s/tower.gguf", test_temp_dir());
+    struct run r = RUN("convert", folder, file, "--type", "q8_0", "--mmproj", tower);
+    assert_int_equal(r.code, 0);
+    r = RUN("info", file, "--mmproj", tower);
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.out, "qwen3_vl, Qwen3-VL"));
+    assert_non_null(strstr(r.out, "a training step in bf16"));
+    assert_non_null(strstr(r.out, "general.architecture                         \"qwen3vl\""));
+    /* Without its tower a file still shows what is in it. */
+    r = RUN("info", file);
+    assert_int_equal(r.code, 0);
+    assert_ptr_equal(strstr(r.out, "GGUF version 3"), r.out);
+    r = RUN("info", file, "--mmproj", "/nowhere.gguf");
+    assert_int_equal(r.code, 1);
+    assert_non_null(strstr(r.err, "/nowhere.gguf"));
+    r = RUN("bench", "gemm", "--model", file);
+    assert_int_equal(r.code, 2);
+    assert_non_null(strstr(r.err, "--model goes with vision, prefill and decode, not with gemm"));
+}
+
 static void test_logits_match_the_independent_implementation(void **state)
 {
     (void)state;
@@ -207,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_info_plans_the_largest_model_at_once_without_its_memory),
         cmocka_unit_test(test_info_is_readable),
+        cmocka_unit_test(test_a_pair_of_gguf_files_is_one_model),
         cmocka_unit_test(test_logits_match_the_independent_implementation),
         cmocka_unit_test(test_logits_see_a_picture),
         cmocka_unit_test(test_wrong_use_is_one_line_and_code_2),
