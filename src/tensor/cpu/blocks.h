@@ -58,6 +58,9 @@ void sl_blocks_run(const sl_ops *o, const sl_gemm *g, const struct blocks_level 
 /* The kernel with byte products, compiled in a file of its own (blocks_vnni.c). */
 void sl_blocks_multiply_vnni(const struct blocks_call *c);
 
+/* Rows of Q4_K times one row of a (blocks_decode_vnni.c). */
+void sl_blocks_decode_q4_k_vnni(const struct blocks_call *c);
+
 /* blocks_level.unpack and .multiply_tile with byte products (blocks_tiles_vnni.c). */
 void sl_blocks_unpack_vnni(const struct blocks_call *c, struct blocks_tile *out);
 void sl_blocks_multiply_tile_vnni(const struct blocks_call *c, const struct blocks_tile *tile);

@@ -8,5 +8,8 @@
 
 void sl_blocks_multiply_vnni(const struct blocks_call *c)
 {
-    blocks_multiply(c);
+    if (c->m == 1 && c->type == SL_Q4_K)
+        sl_blocks_decode_q4_k_vnni(c);
+    else
+        blocks_multiply(c);
 }
