@@ -10,7 +10,7 @@
 #define BLOCKS_DOT(u, s) _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s)
 #include "tensor/cpu/blocks_dot.h"
 
-enum { PAIR = 2, Q4_K_BYTES = 144, AHEAD = 1024 };
+enum { PAIR = 2, Q4_K_BYTES = 144, AHEAD = 4096 };
 
 /* Two runs of 32 numbers of a, `apart` numbers from each other. */
 BLOCKS_INLINE __m512i two_runs(const int8_t *q, int apart)
