@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { SECONDS = 60 };
@@ -79,8 +80,13 @@ static void expect(struct terminal *t, const char *text)
     fail_msg("no '%s' in: %s", text, t->seen + t->from);
 }
 
+/* Types once the program reads keys one by one: the prompt comes before that, and until then the terminal itself edits.
+ */
 static void type(const struct terminal *t, const char *keys)
 {
+    struct termios mode;
+    double end = sl_clock_seconds() + SECONDS;
+    while (tcgetattr(t->fd, &mode) == 0 && mode.c_lflag & ICANON && sl_clock_seconds() < end) poll(NULL, 0, 2);
     assert_int_equal(write(t->fd, keys, strlen(keys)), (ssize_t)strlen(keys));
 }
 
@@ -88,9 +94,12 @@ static void type(const struct terminal *t, const char *keys)
 static void end(struct terminal *t)
 {
     int status;
+    struct pollfd p = {.fd = t->fd, .events = POLLIN};
     expect(t, "> ");
     type(t, KEY_END_OF_INPUT);
-    while (t->n + 1 < sizeof t->seen && read(t->fd, t->seen + t->n, 1) == 1) t->n++; /* until it hangs up */
+    /* Until it hangs up. */
+    while (t->n + 1 < sizeof t->seen && poll(&p, 1, SECONDS * 1000) > 0 && read(t->fd, t->seen + t->n, 1) == 1) t->n++;
+    if (!(p.revents & POLLHUP)) kill(t->pid, SIGKILL);
     assert_int_equal(waitpid(t->pid, &status, 0), t->pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
