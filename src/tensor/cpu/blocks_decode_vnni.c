@@ -10,7 +10,7 @@
 #define BLOCKS_DOT(u, s) _mm256_dpbusd_epi32(_mm256_setzero_si256(), u, s)
 #include "tensor/cpu/blocks_dot.h"
 
-enum { PAIR = 2, Q4_K_BYTES = 144, AHEAD = 4096 };
+enum { PAIR = 2, Q4_K_BYTES = 144 };
 
 /* Two runs of 32 numbers of a, `apart` numbers from each other. */
 BLOCKS_INLINE __m512i two_runs(const int8_t *q, int apart)
@@ -93,8 +93,8 @@ void sl_blocks_decode_q4_k_vnni(const struct blocks_call *c)
             const __m512i a[4] = {two_runs(act->q, 64), two_runs(act->q + 32, 64), two_runs(act->q + 128, 64),
                                   two_runs(act->q + 160, 64)};
             for (int i = 0; i < Q4_K_BYTES; i += 64) {
-                _mm_prefetch((const char *)p + AHEAD + i, _MM_HINT_T0);
-                _mm_prefetch((const char *)q + AHEAD + i, _MM_HINT_T0);
+                _mm_prefetch((const char *)p + BLOCKS_AHEAD + i, _MM_HINT_T0);
+                _mm_prefetch((const char *)q + BLOCKS_AHEAD + i, _MM_HINT_T0);
             }
             lanes = add_stretch(p, q, act, a, lanes);
         }

@@ -234,10 +234,11 @@ BLOCKS_INLINE float blocks_total(__m256 lane)
     return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
 }
 
+enum { BLOCKS_AHEAD = 4096 }; /* bytes of a row that are fetched before they are needed */
+
 /* A call for one type and a number of rows that are constants. */
 BLOCKS_INLINE void blocks_multiply_rows(const struct blocks_call *c, sl_dtype type, struct blocks_kind kind, int m)
 {
-    enum { AHEAD = 1024 };
     const size_t bytes = sl_dtype_row_bytes(type, BLOCKS_STRETCH);
     for (int j = 0; j < c->n; j++) {
         const uint8_t *p = c->b + (size_t)j * c->row_bytes;
@@ -247,7 +248,7 @@ BLOCKS_INLINE void blocks_multiply_rows(const struct blocks_call *c, sl_dtype ty
 #pragma GCC unroll 4
         for (int i = 0; i < m; i++) lane[i] = _mm256_setzero_ps();
         for (; at < whole; at++, p += bytes) {
-            for (size_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)p + AHEAD + i, _MM_HINT_T0);
+            for (size_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)p + BLOCKS_AHEAD + i, _MM_HINT_T0);
             blocks_read(type, p, BLOCKS_RUNS, &s);
 #pragma GCC unroll 4
             for (int i = 0; i < m; i++) lane[i] = blocks_add(&s, &c->a[i * c->a_stride + at], kind, lane[i]);
