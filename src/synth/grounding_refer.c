@@ -98,14 +98,9 @@ static int by_ordinal(const struct setting *g, char text[MAX_TEXT])
     static const char *const names[] = {"first", "second", "third", "fourth", "fifth"};
     bool from_right = sl_synth_chance(g->t->r, 0.5);
     int n = g->same.n, k = sl_synth_int(g->t->r, 1, n > 2 ? n - 1 : 1);
-    struct sl_targets sorted = g->same; /* by their middles */
+    struct sl_targets sorted = g->same;
     const struct sl_scene_object *objects = g->t->scene.objects;
-    for (int i = 1; i < n; i++)
-        for (int j = i; j > 0 && objects[sorted.items[j]].x < objects[sorted.items[j - 1]].x; j--) {
-            int x = sorted.items[j];
-            sorted.items[j] = sorted.items[j - 1];
-            sorted.items[j - 1] = x;
-        }
+    sl_scene_sort_from_left(&g->t->scene, sorted.items, n);
     for (int i = 0; i + 1 < n; i++)
         if (objects[sorted.items[i + 1]].x - objects[sorted.items[i]].x < 0.04 * g->t->scene.width) return -1;
     snprintf(text, MAX_TEXT, "%s %s from the %s", names[k], g->kind, from_right ? "right" : "left");

@@ -34,6 +34,16 @@ const char *sl_scene_where(const struct sl_scene *s, const struct sl_scene_objec
     return places[row < 0 ? 0 : row > 2 ? 2 : row][column < 0 ? 0 : column > 2 ? 2 : column];
 }
 
+void sl_scene_sort_from_left(const struct sl_scene *s, int items[], int n)
+{
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0 && s->objects[items[k]].x < s->objects[items[k - 1]].x; k--) {
+            int t = items[k];
+            items[k] = items[k - 1];
+            items[k - 1] = t;
+        }
+}
+
 const char *sl_scene_number(int n, char out[16])
 {
     static const char *const words[] = {"zero",  "one",   "two",  "three", "four",   "five",  "six",

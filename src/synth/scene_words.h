@@ -17,6 +17,9 @@ const char *sl_scene_say(const struct sl_scene_object *o, unsigned flags, char o
 /* Returns where an object is, "at the upper left", "in the middle": one of nine; static storage. */
 const char *sl_scene_where(const struct sl_scene *s, const struct sl_scene_object *o);
 
+/* Sorts n numbers of objects by their middles, from left to right. */
+void sl_scene_sort_from_left(const struct sl_scene *s, int items[], int n);
+
 /* Returns "zero" to "twenty" or digits, in out when need be. */
 const char *sl_scene_number(int n, char out[16]);
 

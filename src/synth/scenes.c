@@ -23,6 +23,12 @@ struct sl_scene_options sl_scenes_options(const struct sl_synth_request *r)
                                      .tilt = r->level >= 1 ? 0.22 : 0};
 }
 
+static void all_from_left(const struct sl_scene *s, int order[SL_SCENE_MAX_OBJECTS])
+{
+    for (int i = 0; i < s->n; i++) order[i] = i;
+    sl_scene_sort_from_left(s, order, s->n);
+}
+
 void sl_scenes_think_list(struct sl_scene_task *t)
 {
     static const char *const openings[] = {"I look at what is there: ", "In the picture I find ", "There is ",
@@ -30,13 +36,16 @@ void sl_scenes_think_list(struct sl_scene_task *t)
     char name[SL_MAX_SAID];
     const struct sl_scene *s = &t->scene;
     sl_synth_think(t->out, "%s", sl_synth_phrase(t->r, openings));
-    for (int i = 0; i < s->n; i++)
+    int order[SL_SCENE_MAX_OBJECTS];
+    all_from_left(s, order);
+    for (int i = 0; i < s->n; i++) {
+        const struct sl_scene_object *o = &s->objects[order[i]];
         sl_synth_think(t->out, "%s%s %s",
                        i == 0          ? ""
                        : i == s->n - 1 ? " and "
                                        : ", ",
-                       sl_scene_say(&s->objects[i], SL_SAY_COLOUR | SL_SAY_TEXTURE | SL_SAY_ARTICLE, name),
-                       sl_scene_where(s, &s->objects[i]));
+                       sl_scene_say(o, SL_SAY_COLOUR | SL_SAY_TEXTURE | SL_SAY_ARTICLE, name), sl_scene_where(s, o));
+    }
     sl_synth_think(t->out, ". ");
 }
 
@@ -68,17 +77,19 @@ static void caption_truth(struct sl_scene_task *t)
     sl_synth_truth(t->out, "threshold", json_real(0.8));
 }
 
-/* "a red star, a blue mug and two ..." in the order of reading. */
+/* "a red star, a blue mug and an ...", from left to right. */
 static void say_list(struct sl_scene_task *t, unsigned flags)
 {
     char name[SL_MAX_SAID];
+    int order[SL_SCENE_MAX_OBJECTS];
     const struct sl_scene *s = &t->scene;
+    all_from_left(s, order);
     for (int i = 0; i < s->n; i++)
         sl_synth_answer(t->out, "%s%s",
                         i == 0          ? ""
                         : i == s->n - 1 ? " and "
                                         : ", ",
-                        sl_scene_say(&s->objects[i], flags, name));
+                        sl_scene_say(&s->objects[order[i]], flags, name));
 }
 
 static const char *ground_name(const struct sl_scene *s)
@@ -98,6 +109,24 @@ static void say_relation(struct sl_scene_task *t, const struct sl_scene_object *
     const char *where = level ? dx > 0 ? "to the left of" : "to the right of" : dy > 0 ? "above" : "below";
     sl_synth_answer(t->out, " The %s is %s the %s.", sl_scene_say(a, SL_SAY_COLOUR, x), where,
                     sl_scene_say(b, SL_SAY_COLOUR, y));
+}
+
+/* How many there are, then each with its look and place, from left to right, then how neighbours lie. */
+static void say_objects(struct sl_scene_task *t, bool sizes)
+{
+    const unsigned flags = SL_SAY_COLOUR | SL_SAY_TEXTURE | SL_SAY_ARTICLE | (sizes ? SL_SAY_SIZE : 0);
+    char number[16], name[SL_MAX_SAID];
+    int order[SL_SCENE_MAX_OBJECTS];
+    const struct sl_scene *s = &t->scene;
+    all_from_left(s, order);
+    sl_synth_answer(t->out, "On %s there %s %s object%s.", ground_name(s), s->n == 1 ? "is" : "are",
+                    sl_scene_number(s->n, number), s->n == 1 ? "" : "s");
+    for (int i = 0; i < s->n; i++) {
+        const struct sl_scene_object *o = &s->objects[order[i]];
+        sl_synth_answer(t->out, " There is %s %s%s.", sl_scene_say(o, flags, name), sl_scene_where(s, o),
+                        o->visible < 0.85 ? ", partly hidden" : "");
+    }
+    for (int i = 0; i + 1 < s->n && i < 3; i++) say_relation(t, &s->objects[order[i]], &s->objects[order[i + 1]]);
 }
 
 static sl_status make_caption(struct sl_scene_task *t, bool dense)
@@ -122,12 +151,10 @@ static sl_status make_caption(struct sl_scene_task *t, bool dense)
                                         NULL};
     static const char *const begin_short[] = {"", "The picture shows ", "There is ", "This is a picture of ", NULL};
     struct sl_scene_options o = sl_scenes_options(t->r);
-    char name[SL_MAX_SAID];
     if (!dense && o.n > 8) o.n = 8;
     sl_status status = sl_scene_task_compose(t, &o);
     if (!status) status = sl_scene_task_show(t);
     if (status) return status;
-    const struct sl_scene *s = &t->scene;
     sl_synth_user(t->out, "%s", sl_synth_phrase(t->r, dense ? fully : shortly));
     if (!dense) {
         const char *begin = sl_synth_phrase(t->r, begin_short);
@@ -135,16 +162,7 @@ static sl_status make_caption(struct sl_scene_task *t, bool dense)
         say_list(t, SL_SAY_COLOUR | SL_SAY_ARTICLE);
         sl_synth_answer(t->out, ".");
     } else {
-        char number[16];
-        sl_synth_answer(t->out, "On %s there %s %s object%s.", ground_name(s), s->n == 1 ? "is" : "are",
-                        sl_scene_number(s->n, number), s->n == 1 ? "" : "s");
-        unsigned flags = SL_SAY_COLOUR | SL_SAY_TEXTURE | SL_SAY_ARTICLE | (o.sizes ? SL_SAY_SIZE : 0);
-        for (int i = 0; i < s->n; i++) {
-            sl_scene_say(&s->objects[i], flags, name);
-            sl_synth_answer(t->out, " There is %s %s%s.", name, sl_scene_where(s, &s->objects[i]),
-                            s->objects[i].visible < 0.85 ? ", partly hidden" : "");
-        }
-        for (int i = 0; i + 1 < s->n && i < 3; i++) say_relation(t, &s->objects[i], &s->objects[i + 1]);
+        say_objects(t, o.sizes);
     }
     caption_truth(t);
     return SL_OK;
