@@ -86,16 +86,15 @@ void sl_blocks_decode_q4_k_vnni(const struct blocks_call *c)
 {
     int j = 0;
     for (; j + PAIR <= c->n; j += PAIR) {
-        const uint8_t *p = c->b + (size_t)j * c->row_bytes, *q = p + c->row_bytes;
+        const uint8_t *p = c->b + (size_t)j * c->row_bytes, *q = p + c->row_bytes, *next = p;
         __m512 lanes = _mm512_setzero_ps();
         for (int64_t at = 0; at * BLOCKS_STRETCH < c->k; at++, p += Q4_K_BYTES, q += Q4_K_BYTES) {
             const struct blocks_act *act = &c->a[at];
             const __m512i a[4] = {two_runs(act->q, 64), two_runs(act->q + 32, 64), two_runs(act->q + 128, 64),
                                   two_runs(act->q + 160, 64)};
-            for (int i = 0; i < Q4_K_BYTES; i += 64) {
-                _mm_prefetch((const char *)p + BLOCKS_AHEAD + i, _MM_HINT_T0);
-                _mm_prefetch((const char *)q + BLOCKS_AHEAD + i, _MM_HINT_T0);
-            }
+            /* Both rows lie behind each other and end together: one run of bytes is fetched, each line of it once. */
+            blocks_fetch(next, PAIR * Q4_K_BYTES);
+            next += PAIR * Q4_K_BYTES;
             lanes = add_stretch(p, q, act, a, lanes);
         }
         c->out[j] = blocks_total(_mm512_castps512_ps256(lanes));
