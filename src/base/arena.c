@@ -68,6 +68,14 @@ bool sl_arena_owns_after(const struct sl_arena *a, size_t mark, const void *p)
     return c >= a->base + mark && c < a->base + a->used;
 }
 
+void sl_arena_commit(const struct sl_arena *a, size_t from, size_t n)
+{
+    static const size_t PAGE = 4096;
+    SL_CHECK(from <= a->ceiling && n <= a->ceiling - from);
+    size_t begin = from / PAGE * PAGE, end = (from + n + PAGE - 1) / PAGE * PAGE;
+    (void)madvise(a->base + begin, end - begin, MADV_POPULATE_WRITE);
+}
+
 void sl_arena_reset_peak(struct sl_arena *a)
 {
     a->peak = a->used;

@@ -46,6 +46,13 @@ void sl_arena_release_to(struct sl_arena *a, size_t mark);
 /* True when p points into what the arena handed out at or after mark. */
 bool sl_arena_owns_after(const struct sl_arena *a, size_t mark, const void *p);
 
+/*
+ * Makes the system give the memory of bytes [from, from + n) now, without changing what is in them. Any thread may do
+ * it while another one uses the arena: who touches the memory first waits for it, which is milliseconds for each
+ * large page that a virtual machine's host has to find. A wish: nothing happens where the system does not know it.
+ */
+void sl_arena_commit(const struct sl_arena *a, size_t from, size_t n);
+
 /* Starts a new high-water mark at the present use. */
 void sl_arena_reset_peak(struct sl_arena *a);
 

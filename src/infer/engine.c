@@ -522,6 +522,12 @@ void sl_engine_wait(sl_engine *e, double seconds)
     pthread_mutex_unlock(&e->lock);
 }
 
+void sl_engine_commit(sl_engine *e)
+{
+    static const size_t AHEAD = (size_t)32 << 20;
+    sl_kv_commit(e->kv, AHEAD);
+}
+
 sl_status sl_engine_answer(sl_engine *e, const sl_ask *ask, sl_request **out, sl_error *err)
 {
     sl_request *r = NULL;

@@ -253,6 +253,12 @@ void sl_engine_wait(sl_engine *e, double seconds);
 void sl_engine_wake(sl_engine *e);
 
 /*
+ * Sees to it that the next pages of keys and values have memory before a step needs them, which on a virtual machine
+ * costs milliseconds for each large page. For any thread but the one that steps, after it submitted something.
+ */
+void sl_engine_commit(sl_engine *e);
+
+/*
  * Answers a question about a picture that nobody sent, so that the first request finds weights in memory and work space
  * in place. Before any other request, on the thread that steps; as long as a short answer takes.
  */

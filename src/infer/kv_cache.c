@@ -5,16 +5,22 @@
 
 #include "base/mem.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct sl_kv_cache {
     int depth, n_pages, max_seqs, n_free;
+    size_t page_bytes;
+    atomic_int n_used;             /* pages that were ever taken: the first ones */
+    size_t committed;              /* bytes whose memory is there; under commits */
+    pthread_mutex_t commits;       /* held by who is committing */
     size_t row_bytes, scale_bytes; /* of one token in a part of a page; scales stand behind the rows */
     int32_t *refs;                 /* (n_pages) */
     struct sl_arena memory;
     int32_t *free_pages;        /* (n_pages), the first n_free are free */
-    void **pages;               /* (depth, 2, n_pages): k pages, then v pages of each layer */
+    void **pages;               /* (depth, 2, n_pages): k pages, then v pages of each layer; a page's parts adjoin */
     sl_attention_paged *layers; /* (depth) */
     sl_decoder_cache view;
     const int32_t **page_table; /* (max_seqs) */
@@ -59,8 +65,10 @@ sl_status sl_kv_cache_new(const sl_decoder_config *c, sl_dtype dt, int n_pages, 
     sl_kv_cache *k = sl_alloc_array(1, sizeof *k);
     if (!k) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a key-value cache");
     k->depth = c->depth;
+    pthread_mutex_init(&k->commits, NULL);
     k->n_pages = k->n_free = n_pages;
     k->max_seqs = max_seqs;
+    k->page_bytes = sl_kv_page_bytes(c, dt);
     k->row_bytes = (size_t)c->n_kv_heads * (size_t)c->head_dim * sl_dtype_size(dt);
     k->scale_bytes = scale_bytes(c, dt);
     sl_status s = allocate(k, c, dt, err);
@@ -69,7 +77,10 @@ sl_status sl_kv_cache_new(const sl_decoder_config *c, sl_dtype dt, int n_pages, 
         return s;
     }
     size_t half = half_page_bytes(c, dt);
-    for (int i = 0; i < 2 * k->depth * n_pages; i++) k->pages[i] = k->memory.base + (size_t)i * half;
+    size_t parts = 2 * (size_t)k->depth;
+    for (size_t part = 0; part < parts; part++)
+        for (size_t i = 0; i < (size_t)n_pages; i++)
+            k->pages[part * (size_t)n_pages + i] = k->memory.base + (i * parts + part) * half;
     for (int i = 0; i < n_pages; i++) k->free_pages[i] = n_pages - 1 - i;
     for (int l = 0; l < k->depth; l++)
         k->layers[l] = (sl_attention_paged){
@@ -95,6 +106,7 @@ void sl_kv_cache_free(sl_kv_cache *k)
     free(k->layers);
     free(k->page_table);
     free(k->lengths);
+    pthread_mutex_destroy(&k->commits);
     free(k);
 }
 
@@ -108,7 +120,24 @@ int32_t sl_kv_page_take(sl_kv_cache *k)
     if (!k->n_free) return -1;
     int32_t page = k->free_pages[--k->n_free];
     k->refs[page] = 1;
+    if (page >= k->n_used) k->n_used = page + 1; /* those never used are at the list's front, the first one last */
     return page;
+}
+
+void sl_kv_commit(sl_kv_cache *k, size_t bytes)
+{
+    static const size_t AT_ONCE = (size_t)2 << 20;
+    if (pthread_mutex_trylock(&k->commits)) return;
+    for (;;) {
+        size_t used = (size_t)atomic_load(&k->n_used) * k->page_bytes, all = (size_t)k->n_pages * k->page_bytes;
+        size_t end = bytes < all - used ? used + bytes : all;
+        if (k->committed < used) k->committed = used;
+        if (k->committed >= end) break;
+        size_t n = all - k->committed < AT_ONCE ? all - k->committed : AT_ONCE;
+        sl_arena_commit(&k->memory, k->committed, n);
+        k->committed += n;
+    }
+    pthread_mutex_unlock(&k->commits);
 }
 
 void sl_kv_page_share(sl_kv_cache *k, int32_t page)

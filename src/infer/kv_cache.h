@@ -3,7 +3,7 @@
  *
  * A page holds SL_KV_PAGE_SIZE tokens of every layer. Pages are counted references: sequences with the same beginning
  * share full ones, and a page that nobody refers to is free. Only the last page of a sequence is written, and only
- * while nobody else refers to it. One thread owns a cache.
+ * while nobody else refers to it. One thread owns a cache; only sl_kv_commit may be called by others.
  */
 #ifndef SL_INFER_KV_CACHE_H
 #define SL_INFER_KV_CACHE_H
@@ -34,6 +34,14 @@ int sl_kv_free_pages(const sl_kv_cache *k);
 
 /* Takes a free page with one reference; -1 when there is none. */
 int32_t sl_kv_page_take(sl_kv_cache *k);
+
+/*
+ * Sees to it that the memory of the next `bytes` of pages that were never used is there before they are taken. Any
+ * thread may call it beside the owner, whose first touch of each large page would else wait for the system. Returns at
+ * once when another thread is at it.
+ */
+void sl_kv_commit(sl_kv_cache *k, size_t bytes);
+
 /* One reference more / less; at none the page is free. */
 void sl_kv_page_share(sl_kv_cache *k, int32_t page);
 void sl_kv_page_drop(sl_kv_cache *k, int32_t page);

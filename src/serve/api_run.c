@@ -65,6 +65,7 @@ static bool submit(struct sl_api_run *run, struct sl_api_problem *problem)
     ask.user = a;
     sl_status status = sl_engine_submit(run->call->server->engine, &ask, &a->request, &err);
     if (status) return sl_api_problem_from(problem, "messages", status, &err);
+    sl_engine_commit(run->call->server->engine);
     run->n_started++;
     return true;
 }

@@ -6,6 +6,7 @@
 #include "infer/kv_cache.h"
 
 #include <math.h>
+#include <sys/mman.h>
 
 enum { TOKENS = 150 };
 
@@ -173,6 +174,45 @@ static void test_a_full_cache_refuses_and_released_pages_return(void **state)
     sl_kv_cache_free(k);
 }
 
+/* Whether the system has given the memory of a part of a page. */
+static bool present(sl_kv_cache *k, int32_t page, int part)
+{
+    size_t bytes;
+    unsigned char there;
+    uintptr_t at = (uintptr_t)sl_kv_page_part(k, page, part, &bytes);
+    assert_int_equal(mincore((void *)(at / 4096 * 4096), 1, &there), 0);
+    return there & 1;
+}
+
+static void test_memory_is_there_before_pages_are_taken(void **state)
+{
+    (void)state;
+    enum { PAGES = 4000 };
+    sl_config c = mt_tiny_config();
+    sl_kv_cache *k = NULL;
+    sl_kv_sequence a = {0};
+    sl_error err = {0};
+    size_t page = sl_kv_page_bytes(&c.decoder, SL_F32), bytes;
+    assert_sl_ok(sl_kv_cache_new(&c.decoder, SL_F32, PAGES, 1, &k, &err), &err);
+    int last = sl_kv_page_parts(k) - 1, ahead = 10;
+    assert_true(page * PAGES > (size_t)32 << 20);
+    assert_false(present(k, 0, 0));
+    sl_kv_commit(k, page * (size_t)ahead);
+    if (!present(k, 0, 0)) skip(); /* a system that does not know how */
+    assert_true(present(k, ahead - 1, last));
+    assert_false(present(k, PAGES - 1, last));
+    assert_sl_ok(sl_kv_extend(k, &a, PAGES / 2 * SL_KV_PAGE_SIZE, &err), &err);
+    char *mine = sl_kv_page_part(k, a.pages[0], 0, &bytes);
+    memset(mine, 7, bytes);
+    sl_kv_commit(k, page * (size_t)ahead);
+    assert_true(present(k, PAGES / 2 + ahead - 1, last));
+    assert_int_equal(mine[bytes - 1], 7);
+    sl_kv_commit(k, SIZE_MAX);
+    assert_true(present(k, PAGES - 1, last));
+    sl_kv_release(k, &a);
+    sl_kv_cache_free(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_a_token_decodes_to_the_same_bits_whatever_runs_beside_it),
         cmocka_unit_test(test_shared_pages_return_when_nobody_refers_to_them),
         cmocka_unit_test(test_a_full_cache_refuses_and_released_pages_return),
+        cmocka_unit_test(test_memory_is_there_before_pages_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
