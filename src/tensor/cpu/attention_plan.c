@@ -111,11 +111,12 @@ void sl_attend_key_rows(const sl_attend *a, int seq, int kv_head, int64_t first,
     }
     int64_t stride = (int64_t)a->n_kv_heads * a->head_dim * size;
     int64_t page = first / a->page_size, row = first % a->page_size;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; page++, row = 0) {
         int32_t number = a->page_table[seq][page];
-        k[i] = (const char *)a->k_pages[number] + row * stride + head;
-        v[i] = (const char *)a->v_pages[number] + row * stride + head;
-        if (++row == a->page_size) row = 0, page++;
+        const char *k_at = (const char *)a->k_pages[number] + row * stride + head;
+        const char *v_at = (const char *)a->v_pages[number] + row * stride + head;
+        int64_t end = i + a->page_size - row;
+        for (; i < n && i < end; i++, k_at += stride, v_at += stride) k[i] = k_at, v[i] = v_at;
     }
 }
 

@@ -68,20 +68,28 @@ static inline float vec_dot(const float *x, const float *y, int n)
 static inline void vec_transpose(vf x[VW])
 {
 #if SL_VEC_WIDTH == 16
-    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512 a[16], b[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_ps((__m512)x[i], (__m512)x[i + 1]);
+        a[i + 1] = _mm512_unpackhi_ps((__m512)x[i], (__m512)x[i + 1]);
+    }
 #pragma GCC unroll 4
-    for (int s = 1; s < 16; s *= 2) { /* swap the off-diagonal s x s squares of every 2s x 2s square */
-        __mmask16 odd = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(s));
-        __m512i low = _mm512_mask_add_epi32(lane, odd, lane, _mm512_set1_epi32(16 - s));
-        __m512i high =
-            _mm512_mask_add_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(s)), odd, lane, _mm512_set1_epi32(16));
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++) {
-            if (i & s) continue;
-            __m512 a = (__m512)x[i], b = (__m512)x[i + s];
-            x[i] = (vf)_mm512_permutex2var_ps(a, low, b);
-            x[i + s] = (vf)_mm512_permutex2var_ps(a, high, b);
-        }
+    for (int i = 0; i < 16; i += 4) { /* lane l of b[i + c]: column 4 l + c of rows i to i + 3 */
+        b[i] = _mm512_shuffle_ps(a[i], a[i + 2], 0x44);
+        b[i + 1] = _mm512_shuffle_ps(a[i], a[i + 2], 0xee);
+        b[i + 2] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+        b[i + 3] = _mm512_shuffle_ps(a[i + 1], a[i + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        __m512 even1 = _mm512_shuffle_f32x4(b[c], b[4 + c], 0x88), odd1 = _mm512_shuffle_f32x4(b[c], b[4 + c], 0xdd);
+        __m512 even2 = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0x88);
+        __m512 odd2 = _mm512_shuffle_f32x4(b[8 + c], b[12 + c], 0xdd);
+        x[c] = (vf)_mm512_shuffle_f32x4(even1, even2, 0x88);
+        x[4 + c] = (vf)_mm512_shuffle_f32x4(odd1, odd2, 0x88);
+        x[8 + c] = (vf)_mm512_shuffle_f32x4(even1, even2, 0xdd);
+        x[12 + c] = (vf)_mm512_shuffle_f32x4(odd1, odd2, 0xdd);
     }
 #else
     __m256 a[8], b[8];
