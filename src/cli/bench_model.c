@@ -6,11 +6,10 @@
  * and as the answering engine does them (pages, chunks, sampling, events), in turns: both should say the same.
  */
 #include "cli/bench.h"
+#include "cli/bench_rig.h"
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "infer/engine.h"
-#include "infer/kv_cache.h"
 #include "model/count.h"
 #include "tensor/cpu/limits.h"
 #include "train/trainer.h"
@@ -18,62 +17,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const size_t WORK_CEILING = (size_t)1 << 40;
-
-/* One model with its work space. */
-struct rig {
-    sl_model *model;
-    sl_workspace work;
-    sl_batch *batch;
-    float *patches;
-};
-
-static sl_status rig_open(struct rig *r, const struct sl_bench *b, const sl_config *c, const sl_weight_plan *plan,
+/* A model of random weights in a zeroed rig, with a cache of so many pages (0: none). */
+static sl_status rig_open(struct sl_bench_rig *r, const sl_config *c, const sl_weight_plan *plan, int pages,
                           sl_error *err)
 {
-    *r = (struct rig){0};
     sl_status s = sl_model_new(c, plan, false, &r->model, err);
     if (s == SL_OK) s = sl_model_init(r->model, 1, err);
-    if (s == SL_OK) s = sl_workspace_init(&r->work, b->ops, plan->dt, WORK_CEILING, err);
-    return s;
-}
-
-static void rig_close(struct rig *r)
-{
-    sl_batch_free(r->batch);
-    sl_workspace_free(&r->work);
-    sl_model_free(r->model);
-    free(r->patches);
-}
-
-/* Fills in random pixels for a batch made by sl_batch_plan; owned by the caller. */
-static sl_status random_patches(sl_batch *batch, const sl_config *c, float **patches, sl_error *err)
-{
-    struct sl_rng rng;
-    sl_rng_init(&rng, 1, 0);
-    size_t n = (size_t)batch->n_patches * (size_t)sl_vit_patch_numel(&c->vit);
-    *patches = malloc((n + 1) * sizeof **patches);
-    if (!*patches) return sl_fail(err, SL_ERR_MEMORY, "out of memory for patches");
-    for (size_t i = 0; i < n; i++) (*patches)[i] = sl_rng_float(&rng) * 4 - 2;
-    batch->patches = *patches;
-    return SL_OK;
+    return s == SL_OK ? sl_bench_rig_begin(r, plan->ops, pages, err) : s;
 }
 
 sl_status sl_bench_vision(const struct sl_bench *b, sl_error *err)
 {
     sl_config c;
-    struct rig r;
+    struct sl_bench_rig r = {0};
+    sl_batch *batch = NULL;
+    float *patches = NULL;
     sl_weight_plan plan = {.ops = b->ops, .dt = SL_BF16, .modules = 1u << SL_MODULE_VIT};
     sl_status s = sl_config_named("seed1.5-vl", &c, err);
     if (s != SL_OK) return s;
-    s = rig_open(&r, b, &c, &plan, err);
-    if (s == SL_OK) s = sl_batch_plan(&c, 1, 0, 1, (sl_grid){756 / 14, 1008 / 14}, false, &r.batch, err);
-    if (s == SL_OK) s = random_patches(r.batch, &c, &r.patches, err);
+    s = rig_open(&r, &c, &plan, 0, err);
+    if (s == SL_OK) s = sl_batch_plan(&c, 1, 0, 1, (sl_grid){756 / 14, 1008 / 14}, false, &batch, err);
+    if (s == SL_OK) s = sl_bench_patches(batch, &c, &patches, err);
     struct sl_bench_series series = {0};
     while (s == SL_OK && sl_bench_more(&series, SL_BENCH_REPEATS)) {
         double limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
         sl_workspace_reset(&r.work);
-        sl_vit_forward(&r.work.ctx, r.model, r.batch);
+        sl_vit_forward(&r.work.ctx, r.model, batch);
         double seconds = sl_clock_seconds() - start;
         s = sl_ctx_status(&r.work.ctx, err);
         sl_bench_add(&series, r.work.ctx.flops / seconds / 1e9, limit / 1e9);
@@ -82,7 +51,9 @@ sl_status sl_bench_vision(const struct sl_bench *b, sl_error *err)
         sl_bench_finish(
             b, &series,
             (struct sl_bench_row){.bench = "vision", .shape = "seed-vit 1008x756", .dtype = "bf16", .unit = "GFLOP/s"});
-    rig_close(&r);
+    sl_batch_free(batch);
+    free(patches);
+    sl_bench_rig_close(&r);
     return s;
 }
 
@@ -106,7 +77,7 @@ static sl_status dense_2b(sl_config *c, sl_error *err)
 }
 
 /* An engine for one request at a time over the rig's model. */
-static sl_status engine_open(const struct rig *r, sl_engine **out, sl_error *err)
+static sl_status engine_open(const struct sl_bench_rig *r, sl_engine **out, sl_error *err)
 {
     sl_engine_options o;
     sl_engine_defaults(&o);
@@ -142,38 +113,23 @@ static sl_status engine_prefill(sl_engine *e, int n, int number, sl_error *err)
     return s;
 }
 
-/* The tokens of the batch; only the last one is projected: that is what answering needs. */
-static sl_status bare_prefill(struct rig *r, int n, sl_error *err)
-{
-    sl_ctx *ctx = &r->work.ctx;
-    sl_workspace_reset(&r->work);
-    sl_tensor *x = sl_decoder_forward(ctx, r->model, r->batch, NULL, NULL, NULL);
-    int64_t hidden = r->model->config.decoder.hidden;
-    if (x) {
-        char *last = (char *)x->data + (size_t)(n - 1) * (size_t)hidden * sl_dtype_size(x->dtype);
-        sl_model_logits(ctx, r->model, sl_tensor_wrap(ctx, x->dtype, 1, hidden, last));
-    }
-    return sl_ctx_status(ctx, err);
-}
-
 sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err)
 {
     enum { TOKENS = 1024 };
     sl_config c;
-    struct rig r;
+    struct sl_bench_rig r = {0};
     sl_engine *e = NULL;
     sl_weight_plan plan = {.ops = b->ops, .dt = SL_BF16};
     struct sl_bench_row row = {
         .bench = "prefill", .shape = "dense 2B, 1024 tokens", .dtype = "bf16", .unit = "GFLOP/s"};
     sl_status s = dense_2b(&c, err);
     if (s != SL_OK) return s;
-    s = rig_open(&r, b, &c, &plan, err);
-    if (s == SL_OK) s = sl_batch_plan(&c, 1, TOKENS, 0, (sl_grid){0, 0}, false, &r.batch, err);
+    s = rig_open(&r, &c, &plan, 0, err);
     if (s == SL_OK) s = engine_open(&r, &e, err);
     struct sl_bench_series bare = {0}, engine = {0};
     for (int i = 0; s == SL_OK && sl_bench_more(&bare, SL_BENCH_REPEATS); i++) {
         double limit = sl_cpu_limit_flops(b->ops, SL_BF16), start = sl_clock_seconds();
-        s = bare_prefill(&r, TOKENS, err);
+        s = sl_bench_run(&r, TOKENS, err);
         double middle = sl_clock_seconds();
         if (s == SL_OK) s = engine_prefill(e, TOKENS, i, err);
         double seconds = sl_clock_seconds() - middle, flops = r.work.ctx.flops;
@@ -184,53 +140,17 @@ sl_status sl_bench_prefill(const struct sl_bench *b, sl_error *err)
     snprintf(row.shape, sizeof row.shape, "dense 2B, 1024 tokens, by the engine");
     if (s == SL_OK) sl_bench_finish(b, &engine, row);
     sl_engine_free(e);
-    rig_close(&r);
+    sl_bench_rig_close(&r);
     return s;
 }
 
 /* --- decode ---------------------------------------------------------------------------------------------------- */
 
-/* Bytes of packed weights that one token reads. */
-static double decode_weight_bytes(const sl_model *m)
-{
-    double bytes = 0;
-    for (int i = 0; i < m->weights.n_rows; i++) {
-        const sl_weight_row *r = &m->weights.rows[i];
-        if (r->w.packed && r->module == SL_MODULE_DECODER) bytes += (double)r->w.packed_stride * (double)r->w.groups;
-    }
-    return bytes;
-}
-
 struct decoder_state {
-    struct rig rig;
-    sl_kv_cache *cache;
-    sl_kv_sequence sequence;
+    struct sl_bench_rig rig;
     sl_engine *engine;
     sl_request *request; /* that the engine answers */
 };
-
-/* Runs n tokens through the cache; the last one's logits are computed too. */
-static sl_status decode_tokens(struct decoder_state *d, const sl_config *c, int n, sl_error *err)
-{
-    int32_t cu[2] = {0, n}, first = d->sequence.length, *tokens = calloc((size_t)n, sizeof *tokens);
-    sl_kv_sequence *seqs[1] = {&d->sequence};
-    sl_batch_spec spec = {.tokens = tokens, .n_seqs = 1, .cu_seqlens = cu, .first_position = &first};
-    sl_batch *batch = NULL;
-    sl_status s = tokens ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory");
-    if (s == SL_OK) s = sl_kv_extend(d->cache, &d->sequence, n, err);
-    if (s == SL_OK) s = sl_batch_new(c, &spec, &batch, err);
-    if (s == SL_OK) {
-        sl_ctx *ctx = &d->rig.work.ctx;
-        sl_workspace_reset(&d->rig.work);
-        const sl_decoder_cache *view = sl_kv_bind(d->cache, seqs, 1);
-        sl_tensor *x = sl_decoder_forward(ctx, d->rig.model, batch, NULL, view, NULL);
-        if (x && n == 1) sl_model_logits(ctx, d->rig.model, x);
-        s = sl_ctx_status(ctx, err);
-    }
-    sl_batch_free(batch);
-    free(tokens);
-    return s;
-}
 
 /* Lets the engine read a prompt of n tokens and choose the first one after it. */
 static sl_status engine_begin(struct decoder_state *d, int n, sl_error *err)
@@ -242,28 +162,25 @@ static sl_status engine_begin(struct decoder_state *d, int n, sl_error *err)
 }
 
 /* One pass over 1 GiB, one token bare and one by the engine in turns, so that all see the same machine. */
-static sl_status measure_decode(const struct sl_bench *b, const sl_config *c, struct decoder_state *d, bool int8,
-                                sl_error *err)
+static sl_status measure_decode(const struct sl_bench *b, struct decoder_state *d, bool int8, sl_error *err)
 {
     enum { PREFIX = 128 };
     static const size_t BYTES = (size_t)1 << 30;
     struct sl_bench_series bare = {0}, engine = {0};
     struct sl_arena memory = {0};
-    double weights = decode_weight_bytes(d->rig.model);
-    double token_bytes = (double)sl_kv_page_bytes(&c->decoder, SL_BF16) / SL_KV_PAGE_SIZE;
     struct sl_bench_row row = {
         .bench = "decode", .shape = "dense 2B, batch 1", .dtype = int8 ? "int8" : "bf16", .unit = "GB/s"};
     sl_status s = sl_arena_init(&memory, BYTES, err);
     if (s != SL_OK) return s;
     b->ops->zero(b->ops, BYTES, memory.base);
-    s = decode_tokens(d, c, PREFIX, err);
+    s = sl_bench_run(&d->rig, PREFIX, err);
     if (s == SL_OK) s = engine_begin(d, PREFIX, err);
     while (s == SL_OK && sl_bench_more(&bare, SL_BENCH_MOST)) {
         double limit = sl_cpu_read_rate(b->ops, memory.base, BYTES), start = sl_clock_seconds();
-        s = decode_tokens(d, c, 1, err);
+        s = sl_bench_run(&d->rig, 1, err);
         double middle = sl_clock_seconds();
         if (s == SL_OK) s = sl_engine_step(d->engine, NULL, err);
-        double seconds = sl_clock_seconds() - middle, bytes = weights + token_bytes * d->sequence.length;
+        double seconds = sl_clock_seconds() - middle, bytes = sl_bench_token_bytes(&d->rig);
         sl_bench_add(&bare, bytes / (middle - start) / 1e9, limit / 1e9);
         sl_bench_add(&engine, bytes / seconds / 1e9, limit / 1e9);
     }
@@ -285,15 +202,12 @@ sl_status sl_bench_decode(const struct sl_bench *b, sl_error *err)
             .dt = SL_BF16,
             .int8 = int8,
         };
-        s = rig_open(&d.rig, b, &c, &plan, err);
-        if (s == SL_OK) s = sl_kv_cache_new(&c.decoder, SL_BF16, 8, 1, &d.cache, err);
+        s = rig_open(&d.rig, &c, &plan, 8, err);
         if (s == SL_OK) s = engine_open(&d.rig, &d.engine, err);
-        if (s == SL_OK) s = measure_decode(b, &c, &d, int8, err);
+        if (s == SL_OK) s = measure_decode(b, &d, int8, err);
         sl_request_free(d.request);
         sl_engine_free(d.engine);
-        if (d.cache) sl_kv_release(d.cache, &d.sequence);
-        sl_kv_cache_free(d.cache);
-        rig_close(&d.rig);
+        sl_bench_rig_close(&d.rig);
     }
     return s;
 }
@@ -315,7 +229,7 @@ sl_status sl_bench_train(const struct sl_bench *b, sl_error *err)
     sl_status s = sl_config_named("mini", &c, err);
     if (s == SL_OK) s = sl_trainer_new(&c, b->ops, &o, 1, false, &t, err);
     if (s == SL_OK) s = sl_batch_plan(&c, b->sequences, TOKENS, PICTURES, (sl_grid){32, 32}, true, &batch, err);
-    if (s == SL_OK) s = random_patches(batch, &c, &patches, err);
+    if (s == SL_OK) s = sl_bench_patches(batch, &c, &patches, err);
     while (s == SL_OK && sl_bench_more(&series, SL_BENCH_REPEATS)) {
         double loss, flops = 0, limit = sl_cpu_limit_flops(b->ops, dt), start = sl_clock_seconds();
         s = sl_trainer_accumulate(t, batch, &loss, NULL, err);
