@@ -54,14 +54,19 @@ static void add_number(struct reader *r, bool tower, const char *key, json_t *o,
         json_object_set_new(o, name, sl_json_float((float)x));
 }
 
-/* The first n integers of an array as an owned list, or NULL. */
+/* The first n integers of an array as an owned list, or NULL when there are fewer or others among them. */
 static json_t *int_list(const struct sl_gguf_value *v, uint64_t n)
 {
     int64_t x;
     if (!v || v->kind != SL_GGUF_ARRAY || v->count < n || n > SL_MAX_LIST) return NULL;
     json_t *list = json_array();
-    for (uint64_t i = 0; i < n; i++)
-        if (sl_gguf_element_int(v, i, &x)) json_array_append_new(list, json_integer((json_int_t)x));
+    for (uint64_t i = 0; i < n; i++) {
+        if (!sl_gguf_element_int(v, i, &x)) {
+            json_decref(list);
+            return NULL;
+        }
+        json_array_append_new(list, json_integer((json_int_t)x));
+    }
     return list;
 }
 
