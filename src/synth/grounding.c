@@ -19,10 +19,15 @@ static const char *const tasks[N_TASKS] = {"box",   "point",    "boxes", "points
 /* How often what is asked for is not there. */
 static const double none_share = 0.125;
 
+/* Objects a pixel of a picture whose size is asked for: so many that the smallest still have a dozen pixels a side. */
+static const double crowd = 0.0036;
+
 struct sl_scene_options sl_grounding_options(const struct sl_synth_request *r)
 {
     static const int least[] = {3, 6, 14, 40}, most[] = {6, 14, 40, 200};
-    return (struct sl_scene_options){.n = sl_synth_int(r, least[r->level], most[r->level]),
+    int n = sl_synth_int(r, least[r->level], most[r->level]), room = (int)(crowd * r->width * r->height);
+    if (room && n > room) n = room > least[r->level] ? room : least[r->level];
+    return (struct sl_scene_options){.n = n,
                                      .textures = r->level >= 1,
                                      .similar = r->level >= 2,
                                      .overlap = r->level >= 2 && sl_synth_chance(r, 0.6),
