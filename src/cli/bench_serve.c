@@ -11,17 +11,23 @@
  * the same run (limit: 3). What the server does, it does again and again; what else the machine does, now and then: so
  * the longest silence is found in each of twelve quarters of a second, and their median is the row; the longest of all
  * stands below it. For times less is better, and a fraction up to 100 % is within the limit.
+ *
+ * Then one client streams long answers while another shows PICTURES pictures, one after the other: the silences of the
+ * stream while a picture is on its way from the request to its answer, in steps of the stream alone.
  */
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "cli/bench.h"
+#include "media/picture_write.h"
 #include "serve/server.h"
 #include "text/bpe_train.h"
 #include "text/special.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +41,8 @@ enum {
     MOST_GAPS = 1 << 14,   /* between tokens of a client's answers */
     PARTS = 12,            /* of the time that is measured */
     BURSTS = 5,
+    PICTURES = 5,       /* of each size, one after the other */
+    LONG_TOKENS = 1024, /* of the answers beside them */
     WORDS = 48,
     TEXT_WORDS = 40000
 };
@@ -101,14 +109,14 @@ static sl_status rig_open(const struct sl_bench *b, struct rig *r, sl_error *err
     sl_weight_plan plan = {.ops = b->ops, .dt = SL_BF16};
     sl_media_pool_defaults(&po);
     po.n_workers = 1;
-    sl_status s = sl_config_named("nano", &r->config, err);
+    sl_status s = sl_media_pool_new(&po, &r->pool, err); /* first: its processes inherit what there is */
+    if (s == SL_OK) s = sl_config_named("nano", &r->config, err);
     if (s == SL_OK) s = make_tokenizer(r->config.decoder.vocab, &r->tokenizer, err);
     if (s == SL_OK) set_ids(&r->config, (int)sl_tokenizer_vocab_size(r->tokenizer));
     if (s == SL_OK) s = sl_model_new(&r->config, &plan, false, &r->model, err);
     if (s == SL_OK) s = sl_model_init(r->model, 1, err);
     sl_engine_defaults(&eo);
     if (s == SL_OK) s = sl_engine_over(r->model, r->tokenizer, &eo, &r->engine, err);
-    if (s == SL_OK) s = sl_media_pool_new(&po, &r->pool, err);
     sl_server_defaults(&so);
     so.http.port = 0;
     so.pool = r->pool;
@@ -141,12 +149,15 @@ struct client {
     const struct rig *rig;
     int number, round;
     double begin, from, until;
+    int length;              /* of its answers; 0: by chance */
+    const atomic_bool *stop; /* once it is set, nothing more is asked or read; or NULL */
     struct stream now;
     int asked; /* questions in all */
     long tokens;
     double longest[PARTS];         /* silence within an answer, in each part of the time */
     double firsts[MOST_QUESTIONS]; /* seconds to the first token */
     double gaps[MOST_GAPS];        /* seconds between tokens */
+    double ends[MOST_GAPS];        /* when they were over */
     int n_firsts, n_gaps;
     bool failed;
 };
@@ -156,7 +167,14 @@ static void note_gap(struct client *c, double now, double seconds)
 {
     int part = (int)((now - c->from) / (c->until - c->from) * PARTS);
     if (seconds > c->longest[part]) c->longest[part] = seconds;
-    if (c->n_gaps < MOST_GAPS) c->gaps[c->n_gaps++] = seconds;
+    if (c->n_gaps == MOST_GAPS) return;
+    c->ends[c->n_gaps] = now;
+    c->gaps[c->n_gaps++] = seconds;
+}
+
+static bool stopped(const struct client *c)
+{
+    return c->stop && atomic_load(c->stop);
 }
 
 /* Every token's chunk has one list of bytes. Tokens that come in one piece are one event of the stream. */
@@ -169,6 +187,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *user)
     const char *at = bytes, *end = bytes + size * n;
     int tokens = 0;
     for (; (at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1)); at += sizeof mark - 1) tokens++;
+    if (stopped(c)) return 0;
     if (tokens == 0) return size * n;
     if (now >= c->from && now < c->until) c->tokens += tokens;
     if (s->tokens == 0)
@@ -206,9 +225,10 @@ static void ask(struct client *c, CURL *curl, int tokens)
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, c);
     c->now = (struct stream){.asked = sl_clock_seconds()};
-    if (curl_easy_perform(curl) != CURLE_OK || c->now.tokens != tokens) c->failed = true;
+    bool failed = curl_easy_perform(curl) != CURLE_OK || c->now.tokens != tokens;
+    c->failed = failed && !stopped(c);
     const struct stream *s = &c->now;
-    if (!c->failed && s->asked >= c->from && s->last < c->until && c->n_firsts < MOST_QUESTIONS)
+    if (!failed && s->asked >= c->from && s->last < c->until && c->n_firsts < MOST_QUESTIONS)
         c->firsts[c->n_firsts++] = s->first - s->asked;
     sl_buf_release(&body);
 }
@@ -227,7 +247,7 @@ static void *run_client(void *p)
     CURL *curl = curl_easy_init();
     pthread_setname_np(pthread_self(), "client");
     wait_until(c->begin);
-    while (curl && !c->failed && sl_clock_seconds() < c->until) ask(c, curl, 0);
+    while (curl && !c->failed && !stopped(c) && sl_clock_seconds() < c->until) ask(c, curl, c->length);
     if (!curl) c->failed = true;
     curl_easy_cleanup(curl);
     return NULL;
@@ -274,7 +294,7 @@ static sl_status run_clients(const struct rig *r, int n, int round, double secon
 
 /* What n clients together saw. */
 struct outcome {
-    double tokens_per_second, first_p95, stall_steps, longest_stall_steps, burst_p95;
+    double tokens_per_second, first_p95, stall_steps, longest_stall_steps, burst_p95, visit_p95;
 };
 
 /* The value below which 95 of 100 are; reorders them. */
@@ -344,11 +364,134 @@ static sl_status measure_bursts(const struct rig *r, int n, int round, struct ou
     return s;
 }
 
+/* --- pictures beside a stream ------------------------------------------------------------------------------------- */
+
+/* When a picture was asked about, and when the answer was there. */
+struct visit {
+    double from, until;
+};
+
+/* A question about a picture that nobody sent before. */
+static sl_status write_visit(int width, int height, int number, struct sl_buf *body, sl_error *err)
+{
+    struct sl_picture p = {0};
+    struct sl_buf png = SL_BUF_INIT(1 << 26);
+    sl_status s = sl_picture_new(&p, width, height, SL_PICTURE_MAX_PIXELS, err);
+    for (int i = 0; s == SL_OK && i < 3 * width * height; i++) p.rgb[i] = (uint8_t)(i / 3 % width + i % 3 * number);
+    if (s == SL_OK) s = sl_picture_encode_png(&p, &png, err);
+    sl_buf_addstr(body, "{\"max_tokens\":1,\"thinking\":{\"type\":\"disabled\"},\"messages\":[{\"role\":\"user\","
+                        "\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,");
+    if (s == SL_OK) sl_base64_encode(png.data, png.len, body);
+    sl_buf_addstr(body, "\"}}]}]}");
+    sl_buf_release(&png);
+    sl_picture_free(&p);
+    return s;
+}
+
+static size_t ignore_bytes(char *bytes, size_t size, size_t n, void *user)
+{
+    (void)bytes;
+    (void)user;
+    return size * n;
+}
+
+static sl_status show_picture(const struct rig *r, int width, int height, int number, struct visit *v, sl_error *err)
+{
+    struct sl_buf body = SL_BUF_INIT(1 << 26);
+    CURL *curl = curl_easy_init();
+    sl_status s = curl ? write_visit(width, height, number, &body, err) : sl_fail(err, SL_ERR_MEMORY, "out of memory");
+    curl_easy_setopt(curl, CURLOPT_URL, r->url);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.len);
+    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_bytes);
+    v->from = sl_clock_seconds();
+    if (s == SL_OK && curl_easy_perform(curl) != CURLE_OK)
+        s = sl_fail(err, SL_ERR_IO, "a question about a picture got no answer");
+    v->until = sl_clock_seconds();
+    curl_easy_cleanup(curl);
+    sl_buf_release(&body);
+    return s;
+}
+
+/* What a stream's client saw during visits; the first one, which brings memory in, does not count. */
+static void measure_visits(const struct client *c, const struct visit *visits, struct outcome *o)
+{
+    static double alone[MOST_GAPS], beside[MOST_GAPS];
+    double longest[PICTURES] = {0};
+    int n_alone = 0, n_beside = 0;
+    for (int i = 0; i < c->n_gaps; i++) {
+        int v = 0;
+        while (v <= PICTURES && !(c->ends[i] >= visits[v].from && c->ends[i] - c->gaps[i] <= visits[v].until)) v++;
+        if (v > PICTURES) alone[n_alone++] = c->gaps[i];
+        if (v == 0 || v > PICTURES) continue;
+        beside[n_beside++] = c->gaps[i];
+        if (c->gaps[i] > longest[v - 1]) longest[v - 1] = c->gaps[i];
+    }
+    if (!n_alone || !n_beside) return;
+    double step = sl_bench_median(alone, n_alone);
+    o->visit_p95 = p95(beside, n_beside) / step;
+    o->stall_steps = sl_bench_median(longest, PICTURES) / step; /* sorts */
+    o->longest_stall_steps = longest[PICTURES - 1] / step;
+}
+
+static sl_status measure_pictures(const struct rig *r, int width, int height, struct outcome *o, sl_error *err)
+{
+    static const double PAUSE = 0.2, MOST = 60;
+    atomic_bool stop = false;
+    struct visit visits[1 + PICTURES] = {0};
+    struct client *c = sl_alloc_array(1, sizeof *c);
+    pthread_t thread;
+    sl_status s = SL_OK;
+    if (!c) return sl_fail(err, SL_ERR_MEMORY, "out of memory for a client");
+    *c = (struct client){.rig = r, .round = width, .length = LONG_TOKENS, .stop = &stop};
+    c->from = sl_clock_seconds() + PAUSE;
+    c->until = c->from + MOST;
+    if (pthread_create(&thread, NULL, run_client, c)) s = sl_fail(err, SL_ERR_MEMORY, "cannot start a thread");
+    bool started = s == SL_OK;
+    for (int i = 0; s == SL_OK && i <= PICTURES; i++) {
+        wait_until(sl_clock_seconds() + (i ? PAUSE : 2 * PAUSE));
+        s = show_picture(r, width, height, i + 1, &visits[i], err);
+    }
+    atomic_store(&stop, true);
+    if (started) pthread_join(thread, NULL);
+    if (s == SL_OK && c->failed) s = sl_fail(err, SL_ERR_IO, "a stream beside pictures broke off");
+    if (s == SL_OK) measure_visits(c, visits, o);
+    free(c);
+    return s;
+}
+
+/* --- rows --------------------------------------------------------------------------------------------------------- */
+
 static void emit(const struct sl_bench *b, const char *what, int n, const char *unit, double rate, double limit)
 {
     struct sl_bench_row row = {.bench = "serve", .dtype = "bf16", .rate = rate, .unit = unit, .limit = limit};
     snprintf(row.shape, sizeof row.shape, "nano, %d client%s: %s", n, n == 1 ? "" : "s", what);
     sl_bench_emit(b, row);
+}
+
+static void emit_visit(const struct sl_bench *b, const char *what, int width, int height, double steps)
+{
+    struct sl_bench_row row = {.bench = "serve", .dtype = "bf16", .rate = steps, .unit = "steps", .limit = 3};
+    snprintf(row.shape, sizeof row.shape, "nano, a stream beside %dx%d: %s", width, height, what);
+    sl_bench_emit(b, row);
+}
+
+static sl_status bench_pictures(const struct sl_bench *b, const struct rig *r, sl_error *err)
+{
+    static const int sizes[][2] = {{448, 448}, {1008, 756}};
+    sl_status s = SL_OK;
+    for (int i = 0; s == SL_OK && i < 2; i++) {
+        int width = sizes[i][0], height = sizes[i][1];
+        struct outcome o = {0};
+        s = measure_pictures(r, width, height, &o, err);
+        if (s != SL_OK) return s;
+        emit_visit(b, "silence, p95", width, height, o.visit_p95);
+        emit_visit(b, "longest, median", width, height, o.stall_steps);
+        emit_visit(b, "longest of all", width, height, o.longest_stall_steps);
+    }
+    return s;
 }
 
 sl_status sl_bench_serve(const struct sl_bench *b, sl_error *err)
@@ -371,6 +514,7 @@ sl_status sl_bench_serve(const struct sl_bench *b, sl_error *err)
         emit(b, "longest silence, median", n, "steps", o.stall_steps, 3);
         emit(b, "longest silence of all", n, "steps", o.longest_stall_steps, 3);
     }
+    if (s == SL_OK) s = bench_pictures(b, &r, err);
     rig_close(&r);
     return s;
 }

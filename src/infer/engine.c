@@ -39,7 +39,7 @@ void sl_engine_defaults(sl_engine_options *o)
 /* Runs f dry on a batch and returns the bytes that it takes at its peak. */
 static sl_status dry_peak(const sl_engine *e, const sl_batch *b, bool vision, size_t *bytes, sl_error *err)
 {
-    static const size_t CEILING = (size_t)1 << 45;
+    static const size_t CEILING = (size_t)1 << 40;
     sl_workspace w = {0};
     sl_status s = sl_workspace_init(&w, NULL, e->model->plan.dt, CEILING, err);
     if (s == SL_OK) {
@@ -274,7 +274,7 @@ static void set_limits(sl_engine *e)
 /* Everything behind model, tokenizer and generation config, which are there. */
 static sl_status build(sl_engine *e, sl_error *err)
 {
-    static const size_t WORK_CEILING = (size_t)1 << 40;
+    static const size_t SLACK = (size_t)64 << 20; /* of address space */
     sl_status s = check_options(e, err);
     if (s != SL_OK) return s;
     set_limits(e);
@@ -288,8 +288,9 @@ static sl_status build(sl_engine *e, sl_error *err)
     if (s == SL_OK) s = make_step(e, err);
     if (s == SL_OK) s = make_caches(e, err);
     if (s == SL_OK) s = sl_sampler_work_init(&e->sampling, &e->alone, e->model->config.decoder.vocab, err);
-    if (s == SL_OK) s = sl_workspace_init(&e->work_space, e->model->plan.ops, e->model->plan.dt, WORK_CEILING, err);
-    if (s == SL_OK) s = sl_workspace_init(&e->vision_space, e->model->plan.ops, e->model->plan.dt, WORK_CEILING, err);
+    size_t work = 2 * e->limits.work + SLACK;
+    if (s == SL_OK) s = sl_workspace_init(&e->work_space, e->model->plan.ops, e->model->plan.dt, work, err);
+    if (s == SL_OK) s = sl_workspace_init(&e->vision_space, e->model->plan.ops, e->model->plan.dt, work, err);
     sl_pace_init(&e->pace, e->model->plan.ops->n_threads);
     e->counters.pages = e->counters.pages_free = e->n_pages;
     return s;

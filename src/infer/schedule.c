@@ -389,6 +389,14 @@ static sl_status run_step(sl_engine *e, sl_error *err)
     return s;
 }
 
+/* True when somebody waits for tokens now: streams of this step, and those whose first token came out of it. */
+static bool tokens_wait(const sl_engine *e)
+{
+    bool wait = false;
+    for (int i = 0; i < e->n_running && !wait; i++) wait = answers(e->running[i]);
+    return wait;
+}
+
 sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err)
 {
     sl_status s = SL_OK;
@@ -396,8 +404,9 @@ sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err)
     end_cancelled(e);
     admit(e);
     fill_step(e);
-    bool work = e->step.n_seqs > 0, streaming = e->step.n_streams > 0;
+    bool work = e->step.n_seqs > 0;
     if (work) s = run_step(e, err);
+    bool streaming = tokens_wait(e);
     work |= sl_vision_step(e, streaming, streaming ? share_of_others(e) * e->costs.decode : UNSEEN);
     pthread_mutex_lock(&e->lock);
     e->counters.steps += work;

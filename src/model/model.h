@@ -95,8 +95,8 @@ void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass
 void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks);
 /*
  * Runs a piece of the next block, without a tape: at most so many rows of what is done row by row, or the attention of
- * one head. The bits are those of sl_vit_continue, which may go on when a block is through (cut is NULL), and
- * with an MLP four times as wide as the rows, the usual, they take no more memory.
+ * one head for as many queries as take as long. The bits are those of sl_vit_continue, which may go on when a block is
+ * through (cut is NULL), and with an MLP four times as wide as the rows, the usual, they take no more memory.
  */
 void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int most_rows);
 /* The last LayerNorm, after all blocks: what sl_vit_forward returns. */

@@ -199,6 +199,7 @@ struct sl_vit_cut {
     sl_tensor *qkv, *attended; /* (n_patches, 3 hidden), (n_patches, hidden) */
     int64_t projected, done;   /* rows whose q, k and v are there; rows that are through */
     int heads;                 /* that have attended */
+    int64_t queries;           /* of the next head, that have */
 };
 
 static void *rows_from(const sl_tensor *t, int64_t row)
@@ -233,34 +234,69 @@ static void project_rows(sl_ctx *ctx, const struct vit_block_args *a, struct sl_
     cut->projected += n;
 }
 
-/* One head looks at all keys; its columns go to their place. */
-static void attend_head(sl_ctx *ctx, const struct vit_block_args *a, struct sl_vit_cut *cut)
+/* Where n queries from `row` on belong: *first, and how many sequences; begins are those of the queries, from 0 on. */
+static int queries_in_sequences(sl_ctx *ctx, const sl_attend *how, int64_t row, int64_t n, int *first,
+                                const int32_t **begins)
+{
+    const int32_t *cu = how->cu_seqlens;
+    int from = 0, end;
+    while (cu[from + 1] <= row) from++;
+    for (end = from; cu[end] < row + n;) end++;
+    int32_t *at = sl_ctx_alloc_meta(ctx, (size_t)(end - from + 1) * sizeof *at);
+    for (int s = from; at && s <= end; s++)
+        at[s - from] = cu[s] < row ? 0 : cu[s] > row + n ? (int32_t)n : (int32_t)(cu[s] - row);
+    *first = from;
+    *begins = at;
+    return end - from;
+}
+
+/*
+ * How many queries of a head take the work of most_rows rows behind attention; but so many that preparing the keys for
+ * them is worth while.
+ */
+static int64_t queries_of_piece(const struct vit_block_args *a, int64_t rows, int64_t most_rows)
+{
+    enum { UNIT = 32 };
+    const sl_vit_config *c = a->config;
+    int64_t row_work = (int64_t)c->hidden * (c->hidden + 2 * (int64_t)c->mlp_hidden);
+    int64_t query_work = 2 * (rows / a->attend.n_seqs + 1) * a->attend.head_dim;
+    int64_t n = most_rows * row_work / query_work / UNIT * UNIT;
+    return n < UNIT ? UNIT : n;
+}
+
+/* The next queries of a head look at all their keys; what they find goes to its place. */
+static void attend_some(sl_ctx *ctx, const struct vit_block_args *a, struct sl_vit_cut *cut, int64_t most_rows)
 {
     const sl_attend *how = &a->attend;
     size_t head = (size_t)how->head_dim * sl_dtype_size(cut->qkv->dtype), row = head * (size_t)how->n_heads;
     int64_t rows = sl_tensor_rows(cut->qkv);
-    sl_tensor *y = sl_tensor_new(ctx, cut->qkv->dtype, rows, how->head_dim);
-    if (!y) return;
-    char *q = (char *)cut->qkv->data + (size_t)cut->heads * head, *to = (char *)cut->attended->data;
-    sl_attention one = {
-        .dt = y->dtype,
+    int64_t n = min_rows(queries_of_piece(a, rows, most_rows), rows - cut->queries);
+    char *q = (char *)cut->qkv->data + (size_t)cut->heads * head;
+    char *to = (char *)cut->attended->data + (size_t)cut->queries * row + (size_t)cut->heads * head;
+    int first;
+    sl_attention some = {
+        .dt = cut->qkv->dtype,
         .n_heads = 1,
         .n_kv_heads = 1,
         .head_dim = how->head_dim,
-        .q = q,
+        .q = q + (size_t)cut->queries * 3 * row,
         .k = q + row,
         .v = q + 2 * row,
         .q_stride = sl_tensor_cols(cut->qkv),
         .kv_stride = sl_tensor_cols(cut->qkv),
-        .out = y->data,
-        .cu_seqlens = how->cu_seqlens,
-        .n_seqs = how->n_seqs,
         .scale = 1.0f / sqrtf((float)how->head_dim),
     };
-    SL_RUN(ctx, attention, &one);
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(to + (size_t)i * row + (size_t)cut->heads * head, (char *)y->data + (size_t)i * head, head);
+    sl_tensor *y = sl_tensor_new(ctx, cut->qkv->dtype, n, how->head_dim);
+    some.n_seqs = queries_in_sequences(ctx, how, cut->queries, n, &first, &some.cu_seqlens);
+    if (!y || !some.cu_seqlens) return;
+    some.cu_keys = how->cu_seqlens + first;
+    some.out = y->data;
+    SL_RUN(ctx, attention, &some);
+    for (int64_t i = 0; i < n; i++) memcpy(to + (size_t)i * row, (char *)y->data + (size_t)i * head, head);
+    cut->queries += n;
+    if (cut->queries < rows) return;
     cut->heads++;
+    cut->queries = 0;
 }
 
 /* Everything behind attention for n rows. */
@@ -296,7 +332,7 @@ void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, in
     if (cut->projected < rows)
         project_rows(ctx, a, cut, pass->x, min_rows(rows - cut->projected, most_rows));
     else if (cut->heads < a->attend.n_heads)
-        attend_head(ctx, a, cut);
+        attend_some(ctx, a, cut, most_rows);
     else
         finish_rows(ctx, a, cut, pass->x, min_rows(rows - cut->done, most_rows));
     if (ctx->failed) return;

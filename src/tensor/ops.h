@@ -98,6 +98,11 @@ typedef struct sl_attention {
     void *out;                 /* (tokens, n_heads, head_dim), contiguous */
     float *lse;                /* (tokens, n_heads): log of the softmax denominator (of scaled scores), or NULL */
     const int32_t *cu_seqlens; /* (n_seqs + 1), starts at 0 */
+    /*
+     * Where k and v have other tokens than q, as for some of the queries of a sequence: tokens cu_keys[s] ..
+     * cu_keys[s+1]-1 are those of sequence s. Not causal, forward only. NULL: cu_seqlens.
+     */
+    const int32_t *cu_keys;
     int n_seqs;
     bool causal;
     float scale;

@@ -409,6 +409,30 @@ static void test_events_add_up_to_the_answer_and_stop_strings_never_show(void **
     sl_engine_free(e);
 }
 
+/* The step in which a stream's first token comes is not one in which nobody waits. */
+static void test_a_picture_leaves_a_stream_that_has_just_begun_alone(void **state)
+{
+    (void)state;
+    sl_engine *e = open_engine(NULL);
+    struct talk stream, picture;
+    struct heard heard[2] = {0};
+    sl_request *r[2];
+    sl_error err = {0};
+    talk_init(&stream, e, TOY_COUNT, NULL);
+    talk_init(&picture, e, TOY_COLOUR, toy_picture_path(0));
+    stream.ask.on_event = picture.ask.on_event = hear;
+    stream.ask.user = &heard[0];
+    picture.ask.user = &heard[1];
+    assert_sl_ok(sl_engine_submit(e, &stream.ask, &r[0], &err), &err);
+    assert_sl_ok(sl_engine_submit(e, &picture.ask, &r[1], &err), &err);
+    while (!heard[0].tokens) assert_sl_ok(sl_engine_step(e, NULL, &err), &err);
+    assert_int_equal(heard[1].media, 0); /* a piece of a block, and not all of them */
+    while (!sl_request_done(r[1])) assert_sl_ok(sl_engine_step(e, NULL, &err), &err);
+    assert_string_equal(sl_request_result(r[1])->answer, "red");
+    for (int i = 0; i < 2; i++) sl_request_free(r[i]);
+    sl_engine_free(e);
+}
+
 /* Media placeholders are never chosen, however much the sampling asks for them. */
 static void test_placeholders_of_pictures_are_never_chosen(void **state)
 {
@@ -522,6 +546,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learnt_answers_come_out),
         cmocka_unit_test(test_warming_up_touches_everything_and_leaves_nothing_in_the_way),
+        cmocka_unit_test(test_a_picture_leaves_a_stream_that_has_just_begun_alone),
         cmocka_unit_test(test_a_second_question_about_a_picture_costs_no_vision_and_no_prefill),
         cmocka_unit_test(test_an_answer_keeps_to_its_schema_and_the_thought_is_free),
         cmocka_unit_test(test_a_budget_closes_the_thought),

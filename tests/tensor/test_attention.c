@@ -460,6 +460,47 @@ static void test_pages_and_chunks_have_the_bits_of_packed_causal_attention(void 
                 }
 }
 
+/* Some queries of a few sequences, against all keys of these. */
+static void test_some_queries_have_the_bits_that_they_have_among_all(void **state)
+{
+    const struct kt_levels *l = *state;
+    static const struct shape packs[] = {
+        {"one head of many", 3, 3, 64, false, 0, 64, 1, {300, -1}},
+        {"three sequences", 2, 1, 40, false, 0, 0, 3, {150, 7, 90, -1}},
+    };
+    static const int cuts[][2] = {{0, 1}, {0, 96}, {100, 40}, {140, 107}, {150, 5}, {152, 95}};
+    for (size_t i = 0; i < 2 * 2 * sizeof cuts / sizeof *cuts; i++)
+        for (int level = 0; level < l->n_levels; level++) {
+            const sl_ops *o = l->ops[level][i % KT_THREADS];
+            const int *cut = cuts[i / 4];
+            sl_dtype dt = dtypes[i / 2 % 2];
+            struct kt_run r;
+            struct problem p;
+            int32_t cu[8] = {0};
+            int first = 0, n = 0;
+            kt_run_begin(&r, i);
+            make_problem(&r, &packs[i % 2], dt, &p);
+            sl_attention some = p.a;
+            int64_t size = (int64_t)sl_dtype_size(dt), row = (int64_t)p.a.n_heads * p.a.head_dim * size;
+            while (p.cu_seqlens[first + 1] <= cut[0]) first++;
+            for (int end = 0; end < cut[1]; n++) {
+                end = p.cu_seqlens[first + n + 1] - cut[0];
+                cu[n + 1] = end = end < cut[1] ? end : cut[1];
+            }
+            some.q = (const char *)p.a.q + cut[0] * p.a.q_stride * size;
+            some.out = kt_out(&r, "some", dt, cut[1] * row / size);
+            some.lse = NULL;
+            some.cu_seqlens = cu;
+            some.cu_keys = p.cu_seqlens + first;
+            some.n_seqs = n;
+            o->attention(o, &p.a);
+            o->attention(o, &some);
+            if (memcmp(some.out, (const char *)p.a.out + cut[0] * row, (size_t)(cut[1] * row)) != 0)
+                fail_msg("%s %s: %d queries from %d on differ", o->name, sl_dtype_name(dt), cut[1], cut[0]);
+            kt_run_end(&r);
+        }
+}
+
 /* Multiplies the tokens of one operand from token `first` on. */
 static void enlarge(void *x, sl_dtype dt, int64_t first, int64_t n, float by)
 {
@@ -536,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_levels_agree_with_the_reference_and_threads_change_nothing),
         cmocka_unit_test(test_a_packed_sequence_has_the_bits_of_the_sequence_alone),
         cmocka_unit_test(test_pages_and_chunks_have_the_bits_of_packed_causal_attention),
+        cmocka_unit_test(test_some_queries_have_the_bits_that_they_have_among_all),
         cmocka_unit_test(test_scores_of_hundreds_do_not_overflow),
         cmocka_unit_test(test_backward_in_several_ranges_of_keys_is_the_same_gradient),
     };

@@ -25,8 +25,9 @@ typedef struct sl_attend {
     bool causal;
     float scale;
 
-    const void *k, *v; /* packed keys: as many as rows */
+    const void *k, *v; /* packed keys */
     int64_t kv_stride;
+    const int32_t *cu_keys; /* where those of each sequence are; cu_seqlens when there are as many as rows */
 
     void *const *k_pages, *const *v_pages; /* NULL when packed */
     const int32_t *const *page_table;

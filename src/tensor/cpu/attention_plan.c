@@ -21,6 +21,7 @@ sl_attend sl_attend_packed(const sl_attention *a)
         .k = a->k,
         .v = a->v,
         .kv_stride = a->kv_stride,
+        .cu_keys = a->cu_keys ? a->cu_keys : a->cu_seqlens,
     };
 }
 
@@ -81,13 +82,14 @@ bool sl_attend_cursor_at(sl_attend_cursor *c, int64_t i, sl_attend_task *t)
 int64_t sl_attend_chunk(const sl_attend *a, int n_threads, int64_t unit, int64_t most)
 {
     int64_t rows = (int64_t)a->cu_seqlens[a->n_seqs] * a->n_heads;
-    int64_t chunk = rows / (4 * (int64_t)n_threads) / unit * unit;
+    int64_t shares = a->n_seqs == 1 && !a->causal ? n_threads : 4 * (int64_t)n_threads; /* equal work in all rows */
+    int64_t chunk = rows / shares / unit * unit;
     return chunk < unit ? unit : chunk > most ? most : chunk;
 }
 
 int64_t sl_attend_keys(const sl_attend *a, int seq)
 {
-    return a->k_pages ? a->lengths[seq] : a->cu_seqlens[seq + 1] - a->cu_seqlens[seq];
+    return a->k_pages ? a->lengths[seq] : a->cu_keys[seq + 1] - a->cu_keys[seq];
 }
 
 int64_t sl_attend_visible(const sl_attend *a, int seq, int64_t row)
@@ -102,7 +104,7 @@ void sl_attend_key_rows(const sl_attend *a, int seq, int kv_head, int64_t first,
 {
     int64_t size = a->int8 ? 1 : a->dt == SL_F32 ? 4 : 2, head = (int64_t)kv_head * a->head_dim * size;
     if (!a->k_pages) {
-        int64_t stride = a->kv_stride * size, offset = (a->cu_seqlens[seq] + first) * stride + head;
+        int64_t stride = a->kv_stride * size, offset = (a->cu_keys[seq] + first) * stride + head;
         for (int i = 0; i < n; i++) {
             k[i] = (const char *)a->k + offset + i * stride;
             v[i] = (const char *)a->v + offset + i * stride;
