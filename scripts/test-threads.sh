@@ -7,7 +7,7 @@
 # (OMP_THREAD_LIMIT), and what remains are the threads that the program makes itself.
 set -eu
 cd "$(dirname "$0")/.."
-tests="infer/test_engine infer/test_pace infer/test_examples serve/test_http serve/test_server serve/test_media_pool serve/test_keys
+tests="infer/test_engine infer/test_pace infer/test_examples serve/test_bell serve/test_http serve/test_server serve/test_media_pool serve/test_keys
 serve/test_metrics serve/test_soak data/test_loader base/test_progress"
 export OMP_THREAD_LIMIT=1 OMP_WAIT_POLICY=passive
 export TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp second_deadlock_stack=1 ${TSAN_OPTIONS:-}"

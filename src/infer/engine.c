@@ -501,6 +501,12 @@ void sl_engine_count(sl_engine *e, sl_engine_counters *out)
 
 /* --- driving ---------------------------------------------------------------------------------------------------- */
 
+void sl_engine_after_tokens(sl_engine *e, void (*fn)(void *user), void *user)
+{
+    e->after_tokens = fn;
+    e->after_user = user;
+}
+
 void sl_engine_wake(sl_engine *e)
 {
     pthread_mutex_lock(&e->lock);

@@ -248,6 +248,12 @@ const sl_result *sl_request_result(const sl_request *r);
  */
 sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err);
 
+/*
+ * Has fn called on the thread that steps whenever the events of a step's tokens have been told, before it goes on with
+ * pictures: what waits for tokens can be woken at once. Before the first request; NULL: nothing is called.
+ */
+void sl_engine_after_tokens(sl_engine *e, void (*fn)(void *user), void *user);
+
 /* Waits until there is work, or seconds have passed, or sl_engine_wake. */
 void sl_engine_wait(sl_engine *e, double seconds);
 void sl_engine_wake(sl_engine *e);

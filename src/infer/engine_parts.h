@@ -116,6 +116,9 @@ struct sl_engine {
     bool woken;                  /* [lock] */
     sl_engine_counters counters; /* [lock] */
 
+    void (*after_tokens)(void *user); /* of sl_engine_after_tokens */
+    void *after_user;
+
     sl_features *features; /* has a lock of its own */
     sl_kv_cache *kv;
     sl_prefix *prefix;

@@ -406,6 +406,7 @@ sl_status sl_engine_step(sl_engine *e, bool *idle, sl_error *err)
     fill_step(e);
     bool work = e->step.n_seqs > 0;
     if (work) s = run_step(e, err);
+    if (work && e->after_tokens) e->after_tokens(e->after_user);
     bool streaming = tokens_wait(e);
     work |= sl_vision_step(e, streaming, streaming ? share_of_others(e) * e->costs.decode : UNSEEN);
     pthread_mutex_lock(&e->lock);

@@ -6,6 +6,7 @@
 #ifndef SL_SERVE_API_H
 #define SL_SERVE_API_H
 
+#include "serve/bell.h"
 #include "serve/chat_request.h"
 #include "serve/keys.h"
 #include "serve/metrics.h"
@@ -30,6 +31,7 @@ struct sl_server {
     char *name;           /* of the model */
     int64_t created;      /* seconds since 1970 */
     pthread_t driver;
+    struct sl_bell *bell;                              /* of the requests' threads, rung by the driver */
     pthread_mutex_t embedding;                         /* one embedding at a time */
     pthread_mutex_t lock;                              /* of what follows */
     struct sl_kept_grammar grammars[SL_KEPT_GRAMMARS]; /* the last one asked for first */
@@ -127,6 +129,7 @@ struct sl_api_run {
     } answers[SL_API_MAX_CHOICES];
     pthread_mutex_t lock; /* of the list */
     pthread_cond_t more;
+    struct sl_bell_rope rope;
     struct sl_api_event *first, **last, *held;
 };
 

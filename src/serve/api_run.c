@@ -50,8 +50,8 @@ static void on_event(void *user, const sl_event *from)
     pthread_mutex_lock(&run->lock);
     *run->last = e;
     run->last = &e->next;
-    pthread_cond_signal(&run->more);
     pthread_mutex_unlock(&run->lock);
+    sl_bell_pull(run->call->server->bell, &run->rope);
 }
 
 static bool submit(struct sl_api_run *run, struct sl_api_problem *problem)
@@ -81,6 +81,7 @@ bool sl_api_run_start(struct sl_api_run *run, struct sl_api_call *call, const sl
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&run->more, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    run->rope.more = &run->more;
     return submit(run, problem);
 }
 
@@ -185,6 +186,7 @@ void sl_api_run_end(struct sl_api_run *run)
         event_free(e);
     }
     event_free(run->held);
+    sl_bell_untie(run->call->server->bell, &run->rope);
     sl_grammar_drop(run->ask.grammar);
     pthread_cond_destroy(&run->more);
     pthread_mutex_destroy(&run->lock);

@@ -190,6 +190,11 @@ static const char *refused_body(int status, void *user)
 /* --- the engine's thread
  * ---------------------------------------------------------------------------------------------------- */
 
+static void ring(void *bell)
+{
+    sl_bell_ring(bell);
+}
+
 static void *drive(void *p)
 {
     struct sl_server *s = p;
@@ -199,6 +204,7 @@ static void *drive(void *p)
         sl_error err;
         bool idle = false;
         sl_status status = sl_engine_step(s->engine, &idle, &err);
+        sl_bell_ring(s->bell);
         pthread_mutex_lock(&s->lock);
         if (status && !s->failed) {
             s->failed = true;
@@ -226,6 +232,8 @@ static void server_free(struct sl_server *s)
     sl_api_grammars_free(s);
     sl_keys_free(&s->keys);
     sl_metrics_free(s->metrics);
+    sl_engine_after_tokens(s->engine, NULL, NULL);
+    sl_bell_free(&s->bell);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->embedding);
     free(s->name);
@@ -248,6 +256,8 @@ sl_status sl_server_start(sl_engine *engine, const sl_server_options *o, sl_serv
     curl_global_init(CURL_GLOBAL_DEFAULT);
     sl_status status = s->name && s->metrics ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "out of memory");
     if (!status && o->keys) status = sl_keys_open(o->keys, &s->keys, err);
+    if (!status) status = sl_bell_new(&s->bell, err);
+    if (!status) sl_engine_after_tokens(engine, ring, s->bell);
     if (!status && pthread_create(&s->driver, NULL, drive, s)) {
         status = sl_fail(err, SL_ERR_MEMORY, "cannot start the engine's thread");
     }
