@@ -10,6 +10,8 @@ enum {
     ANOTHER_TIMES = 3 /* by a third */
 };
 
+static const double ACCIDENT = 1.25; /* of a decoding step: times what was expected */
+
 /* Moves an average; what is more than `most` times it is an accident. */
 static void smooth(double *average, double x, double gain, double most)
 {
@@ -31,7 +33,7 @@ static void note_decode(sl_costs *c, int streams, double seconds)
 {
     bool another = another_number(c, streams);
     double times = c->streams ? (double)streams / c->streams : 1; /* at worst, each stream costs as much */
-    smooth(&c->decode, seconds, another ? 1 : 0.2, times > 2 ? times : 2);
+    smooth(&c->decode, seconds, another ? 1 : 0.2, times > ACCIDENT ? times : ACCIDENT);
     c->streams = streams;
     c->mixed = 0;
 }

@@ -3,8 +3,9 @@
  * each token of a prompt beside them.
  *
  * Steps without prompts tell the first. While prompts keep coming there are none, and the number of streams changes
- * meanwhile; then one step now and then is asked to leave prompts out. A step that took very long is an accident of
- * the machine's, and counts as twice what was expected.
+ * meanwhile; then one step now and then is asked to leave prompts out. A step that took long is an accident of the
+ * machine's, and counts as a quarter more than was expected, a prompt's token as twice: were steps of streams believed
+ * to take longer than they do, prompts would get more, and the streams wait.
  */
 #ifndef SL_INFER_COSTS_H
 #define SL_INFER_COSTS_H

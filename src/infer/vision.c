@@ -67,7 +67,7 @@ static sl_status begin(sl_engine *e, sl_feature_set *set, sl_error *err)
         return sl_fail(err, SL_ERR_MEMORY, "the picture left the cache");
     }
     sl_workspace_reset(&e->vision_space);
-    sl_vit_begin(&e->vision_space.ctx, e->model, e->job.batch, &e->job.pass);
+    sl_vit_begin_pieces(&e->vision_space.ctx, e->model, e->job.batch, &e->job.pass);
     return sl_ctx_status(&e->vision_space.ctx, err);
 }
 
@@ -101,7 +101,7 @@ static void fail_waiting(sl_engine *e, const sl_feature_set *set, sl_status stat
     }
 }
 
-/* The next block, or with `streaming` a piece of it. */
+/* The next block, or with `streaming` a piece of it, or of what comes before. */
 static sl_status continue_pass(sl_engine *e, bool streaming, sl_error *err)
 {
     sl_ctx *ctx = &e->vision_space.ctx;

@@ -86,15 +86,22 @@ typedef struct sl_vit_pass {
     struct sl_vit_cut *cut; /* where that block stands, once pieces of it have run; else NULL */
     const int32_t *restore; /* (n_patches): the batch's order again, where windows need another; or NULL */
     sl_tensor *deep[SL_MAX_LIST];
-    int n_deep; /* DeepStack's outputs so far */
+    int n_deep;              /* DeepStack's outputs so far */
+    const sl_batch *patches; /* of which some are still to be embedded; NULL: none */
+    int64_t embedded;        /* rows of x that are there, then */
 } sl_vit_pass;
 
 /* Patch embedding and everything that blocks share. b must stay valid until the end. */
 void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass *pass);
+/*
+ * The same without a tape, but for patches that are embedded in pieces too, before the first block's. Models with a
+ * table of positions or with windows embed all at once.
+ */
+void sl_vit_begin_pieces(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass *pass);
 /* Runs the next n_blocks blocks, or as many as are left. */
 void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks);
 /*
- * Runs a piece of the next block, without a tape: at most so many rows of what is done row by row, or the attention of
+ * Runs a piece of what comes next, without a tape: at most so many rows of what is done row by row, or the attention of
  * one head for as many queries as take as long. The bits are those of sl_vit_continue, which may go on when a block is
  * through (cut is NULL), and with an MLP four times as wide as the rows, the usual, they take no more memory.
  */

@@ -85,12 +85,13 @@ static sl_attend vit_attend(sl_ctx *ctx, const sl_vit_config *c, const sl_batch 
     };
 }
 
-/* The patches as activations: borrowed in f32, else converted. */
-static sl_tensor *patches_tensor(sl_ctx *ctx, const sl_batch *b, int64_t cols)
+/* n patches from `row` on as activations: borrowed in f32, else converted. */
+static sl_tensor *patches_tensor(sl_ctx *ctx, const sl_batch *b, int64_t row, int64_t n, int64_t cols)
 {
-    if (ctx->dt == SL_F32) return sl_tensor_wrap(ctx, SL_F32, b->n_patches, cols, (void *)b->patches);
-    sl_tensor *t = sl_tensor_new(ctx, ctx->dt, b->n_patches, cols);
-    if (t) SL_RUN(ctx, scale, b->n_patches * cols, 1.0f, b->patches, SL_F32, t->data, t->dtype);
+    const float *patches = b->patches + row * cols;
+    if (ctx->dt == SL_F32) return sl_tensor_wrap(ctx, SL_F32, n, cols, (void *)patches);
+    sl_tensor *t = sl_tensor_new(ctx, ctx->dt, n, cols);
+    if (t) SL_RUN(ctx, scale, n * cols, 1.0f, patches, SL_F32, t->data, t->dtype);
     return t;
 }
 
@@ -132,7 +133,7 @@ void sl_vit_begin(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass
     const sl_weights *w = &m->weights;
     const sl_vit_config *c = &m->config.vit;
     sl_taps taps;
-    sl_tensor *x = patches_tensor(ctx, b, w->patch_w->k);
+    sl_tensor *x = patches_tensor(ctx, b, 0, b->n_patches, w->patch_w->k);
     sl_observe(ctx, x, "patches");
     x = sl_fn_linear(ctx, x, w->patch_w, &(sl_linear){.bias = w->patch_b});
     if (w->table && sl_table_taps(ctx, b, c->table_side, c->filter, &taps))
@@ -179,9 +180,39 @@ static void keep_deep(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass)
     pass->deep[pass->n_deep++] = kept;
 }
 
+void sl_vit_begin_pieces(sl_ctx *ctx, const sl_model *m, const sl_batch *b, sl_vit_pass *pass)
+{
+    const sl_vit_config *c = &m->config.vit;
+    SL_CHECK(!ctx->tape);
+    if (m->weights.table || c->window) {
+        sl_vit_begin(ctx, m, b, pass);
+        return;
+    }
+    *pass = (sl_vit_pass){.x = sl_tensor_new(ctx, ctx->dt, b->n_patches, c->hidden), .patches = b};
+    pass->args = block_args(ctx, c, m->weights.vit, c->depth, b, NULL);
+}
+
+/* Embeds the next n patches. */
+static void embed_patches(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int64_t n)
+{
+    const sl_weights *w = &m->weights;
+    sl_mark mark = sl_ctx_mark(ctx);
+    sl_tensor *x = patches_tensor(ctx, pass->patches, pass->embedded, n, w->patch_w->k);
+    x = sl_fn_linear(ctx, x, w->patch_w, &(sl_linear){.bias = w->patch_b});
+    if (!x) return;
+    size_t row = (size_t)sl_tensor_cols(x) * sl_dtype_size(x->dtype);
+    if (ctx->ops) memcpy((char *)pass->x->data + (size_t)pass->embedded * row, x->data, (size_t)n * row);
+    sl_ctx_release_to(ctx, mark);
+    pass->embedded += n;
+    if (pass->embedded < pass->patches->n_patches) return;
+    pass->patches = NULL;
+    sl_observe(ctx, pass->x, "vit.patch_embed");
+}
+
 void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_blocks)
 {
     bool trained = m->weights.patch_w->grad || (m->plan.adapted >> SL_MODULE_VIT & 1);
+    if (pass->patches && pass->x) embed_patches(ctx, m, pass, pass->patches->n_patches - pass->embedded);
     if (!pass->args) return;
     for (; n_blocks > 0 && pass->next < m->config.vit.depth; n_blocks--, pass->next++) {
         pass->x = sl_block(ctx, vit_block, &pass->args[pass->next], pass->x, trained ? m->vit_keep : SL_KEEP_NOTHING);
@@ -325,6 +356,10 @@ void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, in
     const struct vit_block_args *a = &pass->args[pass->next];
     int64_t rows = sl_tensor_rows(pass->x);
     SL_CHECK(!ctx->tape);
+    if (pass->patches) {
+        embed_patches(ctx, m, pass, min_rows(rows - pass->embedded, most_rows));
+        return;
+    }
     if (!pass->cut) pass->cut = begin_cut(ctx, pass->x);
     struct sl_vit_cut *cut = pass->cut;
     if (!cut) return;

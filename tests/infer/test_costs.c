@@ -58,12 +58,29 @@ static void accidents_count_little(void **state)
     assert_in_range(sl_costs_prompt_tokens(&c, 1.5, 16, 512), usual / 2, usual * 3 / 2);
 }
 
+/* What the machine does beside makes two steps of ten take three times as long. */
+static void a_busy_machine_lengthens_no_chunk(void **state)
+{
+    (void)state;
+    sl_costs c = {0};
+    sl_costs_note(&c, 0, 64, seconds_of(0, 64));
+    sl_costs_note(&c, 8, 0, seconds_of(8, 0));
+    int usual = run(&c, 8, 100), most = 0;
+    for (int i = 0; i < 200; i++) {
+        sl_costs_note(&c, 8, 0, seconds_of(8, 0) * (i % 10 == 0 || i % 10 == 1 ? 3 : 1));
+        int n = sl_costs_prompt_tokens(&c, 1.5, 16, 512);
+        if (n > most) most = n;
+    }
+    assert_in_range(most, usual, usual * 5 / 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prompts_get_what_streams_take_one_and_a_half_times),
         cmocka_unit_test(more_streams_are_noticed_while_prompts_never_stop),
         cmocka_unit_test(accidents_count_little),
+        cmocka_unit_test(a_busy_machine_lengthens_no_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

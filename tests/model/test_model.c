@@ -114,14 +114,21 @@ static void test_packing_changes_no_bit(void **state)
     free(m.patches);
 }
 
-/* Encodes the batch's pictures, the first `whole` blocks at once and the others in pieces. */
+/*
+ * Encodes the batch's pictures, a piece and the first `whole` blocks at once and the others in pieces; -1: nothing at
+ * once.
+ */
 static sl_tensor *features_in_pieces(struct mt_rig *r, const sl_batch *b, int whole, int rows)
 {
     sl_ctx *ctx = &r->work.ctx;
     sl_vit_pass pass;
     sl_workspace_reset(&r->work);
-    sl_vit_begin(ctx, r->model, b, &pass);
-    sl_vit_continue(ctx, r->model, &pass, whole);
+    if (rows == 0)
+        sl_vit_begin(ctx, r->model, b, &pass);
+    else
+        sl_vit_begin_pieces(ctx, r->model, b, &pass);
+    if (rows) sl_vit_continue_piece(ctx, r->model, &pass, rows);
+    if (whole >= 0) sl_vit_continue(ctx, r->model, &pass, whole);
     while (!ctx->failed && pass.next < r->model->config.vit.depth) sl_vit_continue_piece(ctx, r->model, &pass, rows);
     return sl_vit_features(ctx, r->model, &pass);
 }
@@ -136,7 +143,7 @@ static void check_pieces(const sl_config *c, const struct samples *m, int level,
     size_t bytes = (size_t)sl_tensor_numel(t) * sl_dtype_size(t->dtype), peak = r.work.data.peak;
     void *whole = malloc(bytes);
     memcpy(whole, t->data, bytes);
-    for (int first = 0; first < 2; first++)
+    for (int first = -1; first < 2; first++)
         for (int rows = 1; rows < 200; rows = 3 * rows + 2) {
             t = features_in_pieces(&r, b, first, rows);
             if (!t || memcmp(t->data, whole, bytes) != 0)
