@@ -66,7 +66,7 @@ static sl_status limit_resources(size_t max_memory, sl_error *err)
     struct rlimit none = {0, 0}, memory = {max_memory, max_memory};
     int rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_DUMPABLE, 0) ||
              setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes of address space */
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* which reserve terabytes of address space */
     rc = rc || setrlimit(RLIMIT_AS, &memory);
 #else
     (void)memory;
