@@ -131,6 +131,7 @@ static sl_status divide_memory(sl_engine *e, sl_error *err)
     e->o.picture_bytes = pictures;
     e->n_pages = (int)pages;
     e->limits.pages = pages * page;
+    e->limits.media = pictures;
     e->limits.memory = budget;
     return SL_OK;
 }

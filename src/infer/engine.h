@@ -80,6 +80,7 @@ typedef struct sl_engine_limits {
     size_t weights; /* of it */
     size_t work;    /* of it, for activations */
     size_t pages;   /* of it, for keys and values */
+    size_t media;   /* of it, for pictures: patches that wait, and features as long as they fit */
     sl_generation_config generation;
 } sl_engine_limits;
 

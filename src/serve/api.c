@@ -147,7 +147,9 @@ void sl_api_metrics(struct sl_api_call *call)
 {
     struct sl_server *s = call->server;
     sl_engine_counters c;
+    sl_engine_limits limits;
     sl_engine_count(s->engine, &c);
+    sl_engine_get_limits(s->engine, &limits);
     const struct sl_gauge gauges[] = {
         {"seedling_requests_running", "Requests that share the engine's steps now.", c.running},
         {"seedling_requests_queued", "Requests that wait for a place.", c.queued},
@@ -155,6 +157,9 @@ void sl_api_metrics(struct sl_api_call *call)
         {"seedling_cache_pages", "Pages of keys and values.", c.pages},
         {"seedling_cache_pages_free", "Of them, unused.", c.pages_free},
         {"seedling_cache_pages_cached", "Of them, kept for later requests.", c.pages_cached},
+        {"seedling_cache_picture_bytes", "Memory of pictures, kept for later requests as long as it suffices.",
+         (double)c.feature_bytes},
+        {"seedling_cache_picture_bytes_limit", "Its share of the budget.", (double)limits.media},
         {"seedling_engine_busy_seconds", "Time spent in steps.", c.busy_seconds},
         {"seedling_media_workers_lost", "Media workers lost to files.", (double)sl_media_pool_losses(s->options.pool)},
     };

@@ -238,7 +238,12 @@ bool sl_api_prompt_make(struct sl_api_call *call, const struct sl_api_chat *chat
 {
     struct maker m = {.call = call, .chat = chat, .out = out, .problem = problem};
     *out = (struct sl_api_prompt){0};
-    return load_all(&m) && lay_messages(&m);
+    if (!load_all(&m) || !lay_messages(&m)) return false;
+    for (int i = 0; i < out->n_loaded; i++) {
+        bool picture = out->loaded[i].kind == SL_API_IMAGE;
+        sl_metrics_add(call->server->metrics, picture ? SL_COUNT_PICTURES : SL_COUNT_FRAMES, out->loaded[i].n);
+    }
+    return true;
 }
 
 void sl_api_prompt_release(struct sl_api_prompt *p)

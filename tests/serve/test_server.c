@@ -55,6 +55,10 @@ static void test_pictures(void **state)
     assert_true(json_is_true(value_at(f.json, "seedling.pictures.0.cached")));
     assert_float_equal(number_at(&f, "choices.0.seedling.points.0.x"), 500, 0);
     assert_float_equal(number_at(&f, "choices.0.seedling.points.0.px"), 28, 1e-9);
+    assert_int_equal(ask(&f, "GET", "/metrics", NULL, ""), 200);
+    assert_non_null(strstr(f.answer.data, "seedling_pictures_total 2\n"));
+    assert_non_null(strstr(f.answer.data, "seedling_picture_hits_total 1\n"));
+    assert_null(strstr(f.answer.data, "seedling_cache_picture_bytes 0\n"));
     sl_buf_release(&body);
     fixture_stop(&f);
 }
