@@ -293,6 +293,7 @@ static sl_status build(sl_engine *e, sl_error *err)
     if (s == SL_OK) s = sl_workspace_init(&e->work_space, e->model->plan.ops, e->model->plan.dt, work, err);
     if (s == SL_OK) s = sl_workspace_init(&e->vision_space, e->model->plan.ops, e->model->plan.dt, work, err);
     sl_pace_init(&e->pace, e->model->plan.ops->n_threads);
+    sl_pace_init(&e->piece_pace, e->model->plan.ops->n_threads);
     e->counters.pages = e->counters.pages_free = e->n_pages;
     return s;
 }

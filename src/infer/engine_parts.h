@@ -132,9 +132,10 @@ struct sl_engine {
     uint32_t *allowed;         /* (vocab) bits: what a grammar allows next */
     uint32_t *banned[2];       /* tokens that are never chosen: in an answer, in a thought; (vocab) bits */
     struct sl_step step;
-    sl_ops alone;   /* the model's ops table, with one thread */
-    sl_pace pace;   /* of steps, which tells how many threads they get */
-    sl_costs costs; /* of steps, which tells how much of prompts and pictures they get */
+    sl_ops alone;       /* the model's ops table, with one thread */
+    sl_pace pace;       /* of steps, which tells how many threads they get */
+    sl_pace piece_pace; /* the same of pieces of pictures, by what they are */
+    sl_costs costs;     /* of steps, which tells how much of prompts and pictures they get */
 };
 
 /* prepare.c: frees everything of a request but its entry in lists; the caller has unlinked it. */

@@ -101,14 +101,31 @@ static void fail_waiting(sl_engine *e, const sl_feature_set *set, sl_status stat
     }
 }
 
+/*
+ * The next piece, on one thread or on all, whichever has been faster for such pieces: the threads that carry tokens to
+ * clients want cores too, and a piece on all ends with the last of them.
+ */
+static void run_piece(sl_engine *e, int most_rows)
+{
+    sl_vit_pass *pass = &e->job.pass;
+    int kind = 1 << (int)sl_vit_next_piece(pass), threads = sl_pace_threads(&e->piece_pace, kind);
+    double start = sl_clock_seconds();
+    e->vision_space.ctx.ops = threads == 1 ? &e->alone : e->model->plan.ops;
+    sl_vit_continue_piece(&e->vision_space.ctx, e->model, pass, most_rows);
+    e->vision_space.ctx.ops = e->model->plan.ops;
+    sl_pace_note(&e->piece_pace, kind, threads, sl_clock_seconds() - start);
+}
+
 /* The next block, or with `streaming` a piece of it, or of what comes before. */
 static sl_status continue_pass(sl_engine *e, bool streaming, sl_error *err)
 {
     sl_ctx *ctx = &e->vision_space.ctx;
     sl_vit_pass *pass = &e->job.pass;
     int before = pass->next, depth = e->model->config.vit.depth;
-    if (streaming || pass->cut)
-        sl_vit_continue_piece(ctx, e->model, pass, streaming ? PIECE_ROWS : INT_MAX);
+    if (streaming)
+        run_piece(e, PIECE_ROWS);
+    else if (pass->cut)
+        sl_vit_continue_piece(ctx, e->model, pass, INT_MAX);
     else
         sl_vit_continue(ctx, e->model, pass, 1);
     sl_status s = sl_ctx_status(ctx, err);

@@ -78,6 +78,9 @@ sl_status sl_model_save(const sl_model *m, const char *dir, sl_dtype type, size_
 /* Seed-ViT: the batch's patches -> (n_patches, vit hidden), after the last LayerNorm. */
 sl_tensor *sl_vit_forward(sl_ctx *ctx, const sl_model *m, const sl_batch *b);
 
+/* The kinds of pieces of a pass, in their order. */
+typedef enum sl_vit_piece { SL_VIT_EMBED, SL_VIT_PROJECT, SL_VIT_ATTEND, SL_VIT_FINISH } sl_vit_piece;
+
 /* A Seed-ViT pass in slices, so that other work can run between its blocks. Lives in the context's arenas. */
 typedef struct sl_vit_pass {
     sl_tensor *x; /* (n_patches, vit hidden) */
@@ -106,6 +109,8 @@ void sl_vit_continue(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int n_bl
  * through (cut is NULL), and with an MLP four times as wide as the rows, the usual, they take no more memory.
  */
 void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int most_rows);
+/* What the next piece will be: patches embedded, their q, k and v, attention, or what is behind it. */
+sl_vit_piece sl_vit_next_piece(const sl_vit_pass *pass);
 /* The last LayerNorm, after all blocks: what sl_vit_forward returns. */
 sl_tensor *sl_vit_end(sl_ctx *ctx, const sl_model *m, const sl_vit_pass *pass);
 

@@ -350,13 +350,22 @@ static struct sl_vit_cut *begin_cut(sl_ctx *ctx, const sl_tensor *x)
     return cut->qkv && cut->attended ? cut : NULL;
 }
 
+sl_vit_piece sl_vit_next_piece(const sl_vit_pass *pass)
+{
+    const struct sl_vit_cut *cut = pass->cut;
+    if (pass->patches) return SL_VIT_EMBED;
+    if (!cut || cut->projected < sl_tensor_rows(pass->x)) return SL_VIT_PROJECT;
+    return cut->heads < pass->args[pass->next].attend.n_heads ? SL_VIT_ATTEND : SL_VIT_FINISH;
+}
+
 void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, int most_rows)
 {
     if (ctx->failed || !pass->args || !pass->x || pass->next >= m->config.vit.depth) return;
     const struct vit_block_args *a = &pass->args[pass->next];
     int64_t rows = sl_tensor_rows(pass->x);
+    sl_vit_piece piece = sl_vit_next_piece(pass);
     SL_CHECK(!ctx->tape);
-    if (pass->patches) {
+    if (piece == SL_VIT_EMBED) {
         embed_patches(ctx, m, pass, min_rows(rows - pass->embedded, most_rows));
         return;
     }
@@ -364,9 +373,9 @@ void sl_vit_continue_piece(sl_ctx *ctx, const sl_model *m, sl_vit_pass *pass, in
     struct sl_vit_cut *cut = pass->cut;
     if (!cut) return;
     sl_mark mark = sl_ctx_mark(ctx);
-    if (cut->projected < rows)
+    if (piece == SL_VIT_PROJECT)
         project_rows(ctx, a, cut, pass->x, min_rows(rows - cut->projected, most_rows));
-    else if (cut->heads < a->attend.n_heads)
+    else if (piece == SL_VIT_ATTEND)
         attend_some(ctx, a, cut, most_rows);
     else
         finish_rows(ctx, a, cut, pass->x, min_rows(rows - cut->done, most_rows));

@@ -5,10 +5,10 @@
  * f32 once, then goes over its rows in units: scores S = Q K^T, softmax with a running maximum, O += P V. The state
  * of a row (maximum, sum, O) lives in the thread's scratch memory between blocks. All arithmetic is f32.
  *
- * A task of few rows, as in decoding, packs nothing: keys are transposed in registers on their way to the scores. Each
- * number comes out of the same chain of operations either way, so how a prompt is cut changes no bit. Such tasks wait
- * for memory: the values are asked for while the scores are computed, and then the keys that come next, which may be
- * the next task's. So a thread takes its next task before it begins one of few rows.
+ * A task of few rows, as in decoding or in a chunk of a prompt beside streams, transposes the keys as they are and
+ * reads the values where they are. Each number comes out of the same chain of operations either way, so how a prompt is
+ * cut changes no bit. Such tasks wait for memory: the values are asked for while keys are transposed, and then the keys
+ * that come next, which may be the next task's. So a thread takes its next task before it begins one of few rows.
  */
 #include "tensor/cpu/attention_vec.h"
 
@@ -19,7 +19,7 @@
 enum {
     UNIT_ROWS = 32,
     TASK_ROWS = 256,
-    FEW_ROWS = 8,
+    FEW_ROWS = 32,
 };
 
 /* Where the keys and values of a block are. */
@@ -156,13 +156,6 @@ static inline int row_lines(const sl_attend *a)
     return (a->head_dim * (a->dt == SL_F32 ? 4 : 2) + 63) / 64;
 }
 
-/* VW elements of a row from d on, of which n exist. */
-static inline vf load_some(sl_dtype dt, const void *row, int d, int n)
-{
-    if (dt == SL_F32) return n < VW ? vf_load_n((const float *)row + d, n) : vf_load((const float *)row + d);
-    return n < VW ? vf_load_bf16_n((const sl_bf16 *)row + d, n) : vf_load_bf16((const sl_bf16 *)row + d);
-}
-
 static inline vf even_bf16(vf lanes)
 {
     return (vf)((vu)lanes << 16);
@@ -246,7 +239,7 @@ static inline __attribute__((always_inline)) void add_tile(struct forward *f, in
                 vf lanes = vf_load((const float *)((const sl_bf16 *)b->v[j] + d + c * VW));
                 x[c] = even_bf16(lanes), x[c + 1] = odd_bf16(lanes);
             } else {
-                x[c] = load_some(a->dt, b->v[j], d + c * VW, left - c * VW);
+                x[c] = vec_load_some(a->dt, b->v[j], d + c * VW, left - c * VW);
             }
         }
 #pragma GCC unroll 4

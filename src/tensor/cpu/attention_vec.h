@@ -120,6 +120,13 @@ static inline void vec_load_int8_row(const int8_t *src, int n, float scale, floa
     for (int i = n; i < vec_padded(n); i++) dst[i] = 0;
 }
 
+/* VW elements of a row from d on, of which n exist. */
+static inline vf vec_load_some(sl_dtype dt, const void *row, int d, int n)
+{
+    if (dt == SL_F32) return n < VW ? vf_load_n((const float *)row + d, n) : vf_load((const float *)row + d);
+    return n < VW ? vf_load_bf16_n((const sl_bf16 *)row + d, n) : vf_load_bf16((const sl_bf16 *)row + d);
+}
+
 /*
  * Turns n row vectors of head_dim elements into f32: rows[ATTENTION_KEYS][padded head_dim] and its transpose
  * columns[padded head_dim][ATTENTION_KEYS]; either may be NULL. Up to `width` vectors (a multiple of VW, at least n)
@@ -128,23 +135,26 @@ static inline void vec_load_int8_row(const int8_t *src, int n, float scale, floa
 static inline void vec_pack_keys(sl_dtype dt, const void *const *src, const float *scales, int n, int width,
                                  int head_dim, float *rows, float *columns)
 {
+    static const float nothing[256];
     int dp = vec_padded(head_dim);
     float buffer[VW * 256];
     for (int j = 0; j < width; j += VW) {
+        const void *from[VW];
         float *block = rows ? rows + (int64_t)j * dp : buffer;
-        for (int i = 0; i < VW; i++) {
+        for (int i = 0; i < VW; i++) from[i] = j + i < n ? src[j + i] : nothing;
+        for (int i = 0; i < VW && (rows || scales); i++) {
             if (j + i < n && scales)
                 vec_load_int8_row(src[j + i], head_dim, scales[j + i], block + i * dp);
-            else if (j + i < n)
-                vec_load_row(dt, src[j + i], head_dim, 1, block + i * dp);
             else
-                memset(block + i * dp, 0, (size_t)dp * sizeof *block);
+                vec_load_row(dt, from[i], head_dim, 1, block + i * dp);
         }
-        if (!columns) continue;
-        for (int d = 0; d < dp; d += VW) {
+        for (int d = 0; d < dp && columns; d += VW) {
             vf x[VW];
-            for (int i = 0; i < VW; i++) x[i] = vf_load(block + i * dp + d);
+#pragma GCC unroll 16
+            for (int i = 0; i < VW; i++)
+                x[i] = scales ? vf_load(block + i * dp + d) : vec_load_some(dt, from[i], d, head_dim - d);
             vec_transpose(x);
+#pragma GCC unroll 16
             for (int i = 0; i < VW; i++) vf_store(columns + (int64_t)(d + i) * ATTENTION_KEYS + j, x[i]);
         }
     }
