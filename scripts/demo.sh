@@ -4,6 +4,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 start=$SECONDS
+[ $# -gt 0 ] || [ -e models/seedling-nano/model.safetensors ] || {
+    echo "$0: no weights are in models/seedling-nano yet: name a MODEL, a folder of weights or a GGUF file (docs/MODELS.md)" >&2
+    exit 1
+}
 scripts/packages.sh build
 make -s -j"$(nproc)" build/seedling
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
