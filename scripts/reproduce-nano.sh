@@ -13,7 +13,7 @@ case $size in
 full) runs=${2:-runs/nano} samples=240000 data=data/nano exam=3000 ;;
 small)
     runs=${2:-runs/nano-small} samples=200 data=$runs/data exam=48
-    for stage in vit-mim vit-contrastive text stage0 stage1 stage2; do settings+=(--set "$stage.steps=2" --set "$stage.optimizer.warmup_steps=1"); done
+    for stage in vit-mim vit-contrastive text vit-caption stage0 stage1 stage2; do settings+=(--set "$stage.steps=2" --set "$stage.optimizer.warmup_steps=1"); done
     settings+=(--set sft.epochs=1 --set batch.sequences=1 --set batch.tokens=1024 --set data.lanes=1)
     settings+=(--set eval.sequences=1 --set eval.answers=4 --set stage2.batch.tokens=2048 --set log_every=1)
     ;;

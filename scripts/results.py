@@ -28,7 +28,7 @@ import results_pages
 
 FACTS = "docs/results/nano.json"
 SHIPPED = "models/seedling-nano"
-STAGES = ["vit-mim", "vit-contrastive", "text", "stage0", "stage1", "stage2", "sft"]
+STAGES = ["vit-mim", "vit-contrastive", "text", "vit-caption", "stage0", "stage1", "stage2", "sft"]
 SEEDLING = os.environ.get("SEEDLING_BIN", "build/seedling")
 
 # The questions that bars are set for: name, bar in percent, which kinds, and a further condition on a record.
