@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes what recipes/nano/ trains on, and its tokenizer, in data/nano: five sets, each with a held-out part of its own.
+# Makes what recipes/nano/ trains on, and its tokenizer, in data/nano: six sets, each with a held-out part of its own.
 # Usage: scripts/nano-data.sh [SAMPLES [DIR [SET...]]]      SAMPLES: of the largest sets (default: 240000); the others
-# follow from it. SET: only these of captions, text, mix, dialogues, sft. What is there already is not made again.
+# follow from it. SET: only these of captions, text, easy, mix, dialogues, sft. What is there already is not made again.
 set -eu
 samples=${1:-240000}
 out=${2:-data/nano}
 shift $(($# < 2 ? $# : 2))
-sets=${*:-captions text mix dialogues sft}
+sets=${*:-captions text easy mix dialogues sft}
 seedling=${SEEDLING_BIN:-build/seedling}
 
 # make_set NAME RECIPE PERCENT SETTINGS...: a set of so many percent of the samples, a fortieth of them held out.
@@ -26,6 +26,7 @@ for name in $sets; do
     case $name in
     captions) make_set captions captions 100 ;;
     text) make_set text text 50 ;;
+    easy) make_set easy easy 25 ;;
     mix) make_set mix nano 100 ;;
     dialogues) make_set dialogues dialogues 100 ;;
     sft) make_set sft nano 25 --seed 2 --set thinking=0.5 ;;
