@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PREFIX = 64, TURNS = 5, DECODED = 8, PAGES = 128 };
+enum { PREFIX = 64, TURNS = 5, DECODED = 32, PAGES = 128 };
 
 struct ours {
     sl_ops *ops;
