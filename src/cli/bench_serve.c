@@ -418,7 +418,7 @@ static sl_status show_picture(const struct rig *r, int width, int height, int nu
 /* What a stream's client saw during visits; the first one, which brings memory in, does not count. */
 static void measure_visits(const struct client *c, const struct visit *visits, struct outcome *o)
 {
-    static double alone[MOST_GAPS], beside[MOST_GAPS];
+    double alone[MOST_GAPS], beside[MOST_GAPS]; /* a quarter of a megabyte */
     double longest[PICTURES] = {0};
     int n_alone = 0, n_beside = 0;
     for (int i = 0; i < c->n_gaps; i++) {
