@@ -90,9 +90,10 @@ void sl_schedule_remove(sl_engine *e, sl_request *r)
         memmove(e->running + i, e->running + i + 1, (size_t)(e->n_running - i - 1) * sizeof *e->running);
         e->n_running--;
         publish(e, r, true);
-        spend(e, r, r->n_reserved);
-        sl_kv_release(e->kv, &r->kv);
     }
+    /* Not only of those that ran: one may be cancelled after its pages were reserved. */
+    spend(e, r, r->n_reserved);
+    sl_kv_release(e->kv, &r->kv);
     for (int p = 0; p < r->n_pictures; p++) {
         sl_features_drop(e->features, r->pictures[p].set);
         r->pictures[p].set = NULL;
