@@ -50,8 +50,7 @@ enum {
 static const double SECONDS = 3; /* that are measured */
 static const double RAMP = 0.5;  /* between the first client's begin and the last one's */
 
-/* --- a model without a folder
- * ------------------------------------------------------------------------------------------ */
+/* --- a model without a folder ---------------------------------------------------------------------------------- */
 
 /* Appends a word of a language that has no meaning. */
 static void add_word(struct sl_buf *out, struct sl_rng *rng)
